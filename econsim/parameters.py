@@ -1,0 +1,618 @@
+"""Every structural number of the model, once.
+
+A :class:`Parameter` carries its default, unit, bounds, definition and source.  Its ``kind`` says
+what one may do with it:
+
+``lever``
+    a policy instrument may change it over time (``term:`` in a scenario file);
+``uncertainty``
+    nobody decides it and nobody knows it exactly; studies vary it, policies may not;
+``constant``
+    a convention of the model (a date, a discount rate); changed only on purpose, in a scenario's
+    ``parameters:`` block.
+
+Names are ``block.name``.  Levers of AI options are declared once as ``option.name`` and addressed
+in scenario files with a scope instead of ``option``: the name of one option, or ``open``,
+``closed`` or ``all``.
+
+``source`` is a primary source, or begins with ``assumption``, or ``fitted``: then the default was
+estimated by ``econsim fit`` on Eurostat isoc_eb_ai 2021, 2023 and 2024.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+class ParameterError(ValueError):
+    """A parameter name or value that the model does not accept."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of the model: what it means, what it is worth, and who says so."""
+
+    name: str
+    default: float
+    unit: str
+    low: float
+    high: float
+    kind: str
+    definition: str
+    source: str
+
+    def check(self, value: float) -> float:
+        """Return ``value`` as a float, or raise :class:`ParameterError` when out of bounds."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ParameterError(f"{self.name}: expected a number in {self.unit}, got {value!r}")
+        number = float(value)
+        if not math.isfinite(number) or not self.low <= number <= self.high:
+            raise ParameterError(
+                f"{self.name}: {value!r} is outside {self.low:g} to {self.high:g} {self.unit}"
+            )
+        return number
+
+
+def _table(kind: str, rows: Iterable[tuple]) -> dict[str, Parameter]:
+    return {
+        name: Parameter(name, float(default), unit, float(low), float(high), kind, text, source)
+        for name, default, unit, low, high, text, source in rows
+    }
+
+
+_FIT = "fitted: Eurostat isoc_eb_ai, use by size class 2021, 2023, 2024 (econsim fit)"
+
+UNCERTAINTIES = _table(
+    "uncertainty",
+    [
+        # name, default, unit, low, high, definition, source
+        (
+            "choice.lambda", 0.5, "1", 0.05, 1.0,
+            "Dissimilarity of AI options within the nest of AI use: near 0 a removed option's "
+            "users all divert to another AI option, at 1 they spread over all alternatives "
+            "including no AI. Not identified by data on use: an axis of every headline.",
+            "assumption: joint axis of the headline, prior uniform 0.2 to 0.9",
+        ),
+        (
+            "choice.open_share", 0.15, "share", 0.01, 0.6,
+            "Share of general-purpose AI users with 10 or more persons engaged who were on "
+            "open-weight options in February 2024. Not identified by data on use: an axis of "
+            "every headline.",
+            "Menlo Ventures 2024-2025 (11-19 % of enterprise workloads); OpenRouter 2025 (about "
+            "30 % of tokens); Eurostat isoc_eb_ai 2024 route (27 %, diagnostic only)",
+        ),
+        (
+            "choice.beta", 0.6, "1", 0.1, 3.0,
+            "Elasticity of the odds of choosing AI to net saving over the hurdle.",
+            _FIT,
+        ),
+        (
+            "choice.persistence", 0.8, "share/year", 0.5, 1.0,
+            "Probability that a firm keeps all its draws from one yearly evaluation to the next "
+            "(rho); otherwise all are redrawn together.",
+            "assumption: set so that 5-15 % of users leave in a year (range of survey and "
+            "subscription evidence); Menlo Ventures 2025: 11 % switched supplier in a year",
+        ),
+        (
+            "choice.switching_cost", 0.0, "EUR/person", 0.0, 1000.0,
+            "One-off money cost of moving from one AI option to another, per person engaged, "
+            "annuitised like set-up.",
+            "assumption: off by default, so that shares follow the nested logit exactly",
+        ),
+        (
+            "considering.hazard", 0.02, "1/month", 0.0001, 0.5,
+            "Hazard at which an applicable firm of 10 persons and low digital maturity begins to "
+            "consider general-purpose AI, before peers.",
+            _FIT,
+        ),
+        (
+            "considering.size_slope", 0.4, "1", -0.5, 1.5,
+            "Elasticity of the considering hazard to persons engaged.",
+            _FIT,
+        ),
+        (
+            "considering.maturity_slope", 0.5, "log points", -1.0, 3.0,
+            "Difference in the log hazard of considering between digitally mature firms and "
+            "others.",
+            _FIT,
+        ),
+        (
+            "considering.peers", 0.0, "1/month", 0.0, 0.3,
+            "Imitation: added hazard per share of applicable firms of the same country and "
+            "sector that already consider (Bass's q).",
+            "CEPR DP20894: no effect on AI in a trial of 3,000 Italian firms (default 0); "
+            "Sultan, Farley and Lehmann 1990: mean q 0.38 a year over 213 applications",
+        ),
+        (
+            "considering.applicable_share", 0.6, "share", 0.1, 1.0,
+            "Share of firms of 10 persons to whose business general-purpose AI applies at all "
+            "within the horizon.",
+            _FIT + "; US Census BTOS AI supplement 2026: 61.6 % of non-users say not applicable",
+        ),
+        (
+            "considering.applicable_size_slope", 0.1, "log odds", -0.5, 1.0,
+            "Change of the log odds of applicability per unit of log persons engaged.",
+            _FIT,
+        ),
+        (
+            "hurdle.size_elasticity", 0.6, "1", 0.0, 1.5,
+            "Elasticity of the hurdle (skill, data, attention, perceived risk) to persons "
+            "engaged (phi).",
+            _FIT,
+        ),
+        (
+            "hurdle.decline", 0.1, "1/year", -0.3, 1.0,
+            "Yearly log decline of the hurdle as tools, skills and examples spread.",
+            _FIT,
+        ),
+        (
+            "hurdle.maturity_effect", 0.8, "log points", -1.0, 4.0,
+            "By how much digital maturity lowers the log hurdle.",
+            _FIT,
+        ),
+        (
+            "hurdle.real_share", 0.1, "share", 0.0, 0.5,
+            "Share of the hurdle that is real hours and is booked as a resource cost (chi); the "
+            "rest is a shadow cost and never booked.",
+            "assumption: anchored on digital voucher sizes (Kit Digital, 3,000-29,000 EUR)",
+        ),
+        (
+            "hurdle.confidentiality", 0.3, "log points", 0.0, 2.0,
+            "Rise of the log hurdle of a fully exposed option in a sector with regulated or "
+            "secret data (tier 2); half of it in tier 1.",
+            "assumption: 52-59 % of firms that considered AI and declined name data protection "
+            "(Eurostat isoc_eb_ai 2025, direction only)",
+        ),
+        (
+            "hurdle.dependence", 0.1, "log points", 0.0, 1.0,
+            "Rise of the log hurdle of an option that binds the firm fully to one supplier.",
+            "assumption: NTIA comments 8d and 42 (direction only)",
+        ),
+        (
+            "maturity.level", -0.54, "log odds", -5.0, 5.0,
+            "Log odds that a firm of 10 persons is digitally mature (buys cloud services).",
+            "fitted to Eurostat isoc_cicce_use 2023 (41.7 / 59.1 / 77.6 % by size class)",
+        ),
+        (
+            "maturity.size_slope", 0.42, "log odds", -1.0, 2.0,
+            "Change of the log odds of digital maturity per unit of log persons engaged.",
+            "fitted to Eurostat isoc_cicce_use 2023 (41.7 / 59.1 / 77.6 % by size class)",
+        ),
+        (
+            "narrow.level", -3.0, "log odds", -8.0, 2.0,
+            "Log odds of using narrow AI (from before 2022) in a firm of 10 persons and low "
+            "digital maturity.",
+            _FIT,
+        ),
+        (
+            "narrow.size_slope", 0.4, "log odds", -0.5, 1.5,
+            "Change of the log odds of narrow AI use per unit of log persons engaged.",
+            _FIT,
+        ),
+        (
+            "narrow.maturity_slope", 0.6, "log odds", -1.0, 4.0,
+            "Change of the log odds of narrow AI use with digital maturity.",
+            _FIT,
+        ),
+        (
+            "coverage.midpoint", 50.0, "months", 0.0, 180.0,
+            "Month after January 2021, at the frontier's reference pace, at which the closed "
+            "frontier can deliver half of the feasible savings.",
+            _FIT + "; any ceiling fits: the level is a literature scenario",
+        ),
+        (
+            "coverage.rate", 0.06, "1/month", 0.005, 0.5,
+            "Rate of the logistic path of coverage.",
+            _FIT,
+        ),
+        (
+            "benefit.ceiling", 0.4, "share", 0.05, 1.0,
+            "Share of exposed tasks on which AI saves cost profitably once coverage is complete.",
+            "Bergeaud 2024 (0.40); Acemoglu 2024 (0.23); Aghion and Bunel 2024 (0.50)",
+        ),
+        (
+            "benefit.saving", 0.27, "share", 0.01, 0.6,
+            "Labour-cost saving on a task done with AI.",
+            "Acemoglu 2024: mean of Noy and Zhang 2023 and Brynjolfsson et al. 2023 (0.27); "
+            "range 0.14 (experienced workers) to 0.40 (Aghion and Bunel 2024)",
+        ),
+        (
+            "benefit.light_depth", 0.25, "share", 0.0, 1.0,
+            "Share of the attainable saving that a light user realises; a deep user realises all.",
+            "assumption: OECD D4SME 2026, 76 % of SME users are novices with isolated "
+            "off-the-shelf use",
+        ),
+        (
+            "benefit.deep_share", 0.24, "share", 0.0, 1.0,
+            "Share of firms that would use AI deeply.",
+            "OECD D4SME survey 2026: 24 % of SME users are not novices; ECB SAFE 2025: 10 % of "
+            "users are intensive users",
+        ),
+        (
+            "learning.start", 0.5, "share", 0.0, 1.0,
+            "Share of the attainable saving realised at the start of use.",
+            "assumption",
+        ),
+        (
+            "learning.time", 12.0, "months", 1.0, 60.0,
+            "Time constant of learning by use.",
+            "assumption",
+        ),
+        (
+            "learning.carry_over", 0.5, "share", 0.0, 1.0,
+            "Share of experience kept on a move between the closed and the open family; within "
+            "a family all is kept.",
+            "assumption",
+        ),
+        (
+            "cost.seat_share", 0.3, "seats/person", 0.02, 1.0,
+            "Seats or usage-equivalent seats bought per person engaged in a using firm.",
+            "assumption: Ramp AI Index 2026, median spend 137 USD per employee and year",
+        ),
+        (
+            "cost.size_elasticity", 0.6, "1", 0.0, 1.0,
+            "Elasticity of set-up hours to persons engaged (1: no economies of scale).",
+            "assumption",
+        ),
+        (
+            "cost.liquidity_wedge", 0.0, "share", 0.0, 3.0,
+            "Extra weight that firms under 50 persons give to up-front money (credit limits).",
+            "assumption: off by default",
+        ),
+        (
+            "supply.rents_elasticity", 0.0, "1", -1.0, 1.0,
+            "Elasticity of the frontier's pace to the rents of closed suppliers (psi).",
+            "assumption: range spans zero; rents finance research, or protect it",
+        ),
+        (
+            "supply.pool_elasticity", 0.0, "1", -1.0, 1.0,
+            "Elasticity of the frontier's pace to the open pool (xi).",
+            "assumption: range spans zero",
+        ),
+        (
+            "supply.lag_pool_elasticity", 0.3, "1", 0.0, 2.0,
+            "Elasticity of the open lag to a shrinking open pool.",
+            "assumption: NTIA comments 9-10 count stocks, not responses; 0 is in the range",
+        ),
+        (
+            "supply.fit_pool_elasticity", 0.05, "1", 0.0, 0.5,
+            "Elasticity of the fit of open options to the open pool (variants per sector).",
+            "assumption: NTIA comments 9-10 count stocks, not responses; 0 is in the range",
+        ),
+        (
+            "supply.price_response", 0.25, "share", 0.0, 1.0,
+            "Rise of the price of closed options when all open options leave.",
+            "assumption: prior uniform 0 to 0.5, stress 1.0",
+        ),
+        (
+            "supply.vendor_pass_through", 0.5, "share", 0.0, 1.5,
+            "Share of a change of the model price that vendors of ready-made software pass on.",
+            "assumption: prior uniform 0 to 1",
+        ),
+        (
+            "supply.vendor_open_base", 0.2, "share", 0.0, 1.0,
+            "Share of ready-made AI software built on open models before any ban.",
+            "Menlo Ventures 2024-2025: 11-19 % of enterprise workloads on open models",
+        ),
+        (
+            "supply.vendor_model_cost", 0.2, "share", 0.0, 1.0,
+            "Share of the price of ready-made AI software that is the cost of the model.",
+            "assumption",
+        ),
+        (
+            "supply.open_price_ratio", 0.1566, "ratio", 0.01, 1.5,
+            "List price of open models relative to closed ones at the same use.",
+            "Nagle and Yue 2025 (SSRN 5767103): 15.66 %",
+        ),
+        (
+            "supply.domestic_pool_share", 0.2, "share", 0.0, 1.0,
+            "Share of the open pool (developers, base models) under the region's jurisdiction.",
+            "assumption",
+        ),
+        (
+            "supply.mark_up_share", 0.4, "share", 0.0, 0.95,
+            "Share of the price of AI services that is mark-up over resource cost.",
+            "assumption: range 0 to 0.8",
+        ),
+        (
+            "survey.us_reporting_share", 0.5, "share", 0.1, 1.0,
+            "Share of using firms that answer yes to the US BTOS question in its old wording "
+            "(use in producing goods or services in the last two weeks).",
+            "assumption: until the US survey equation is calibrated",
+        ),
+        (
+            "accounts.first_order", 0.0, "switch", 0.0, 1.0,
+            "1 books a saving s as s instead of -ln(1 - s), as the replicated papers do.",
+            "structural choice",
+        ),
+    ],
+)
+
+CONSTANTS = _table(
+    "constant",
+    [
+        (
+            "economy.gdp_growth", 0.014, "1/year", -0.05, 0.1,
+            "Growth of baseline gross value added, at constant prices.",
+            "European Commission, Autumn 2025 Economic Forecast: EU potential growth 1.3-1.5 %; "
+            "CBO 2025 for the US (1.8 %, set in the US scenarios)",
+        ),
+        (
+            "economy.price_index_2024", 1.0305, "ratio", 0.8, 1.5,
+            "Price level of 2024 relative to the year of the value-added tables (2023).",
+            "Eurostat nama_10_gdp deflator 2024 over 2023 (3.05 %); BEA for the US scenarios",
+        ),
+        (
+            "economy.household_share", 0.53, "share of GDP", 0.2, 0.9,
+            "Baseline household consumption.",
+            "assumption: rounded national accounts share; moves levels of consumption only",
+        ),
+        (
+            "economy.government_share", 0.21, "share of GDP", 0.05, 0.5,
+            "Baseline government consumption.",
+            "assumption: rounded national accounts share; moves levels only",
+        ),
+        (
+            "economy.investment_share", 0.22, "share of GDP", 0.05, 0.5,
+            "Baseline gross fixed capital formation; net exports are what the three shares leave.",
+            "assumption: rounded national accounts share; moves levels only",
+        ),
+        (
+            "economy.hourly_cost", 32.0, "EUR/hour", 5.0, 200.0,
+            "Hourly labour cost at which set-up and compliance hours are valued.",
+            "assumption: about the Eurostat EU average hourly labour cost of 2023",
+        ),
+        (
+            "economy.currency_per_eur", 1.0, "currency/EUR", 0.5, 2.0,
+            "Conversion of option prices and costs in EUR into the region's currency.",
+            "ECB annual average 2024: 1.0824 USD per EUR (set in the US scenarios)",
+        ),
+        (
+            "economy.discount_rate", 0.03, "1/year", 0.0, 0.15,
+            "Social discount rate of cumulative figures.",
+            "European Commission, Better Regulation Toolbox 2021/2023: 3 %",
+        ),
+        (
+            "cost.set_up_life", 3.0, "years", 1.0, 10.0,
+            "Years over which set-up is annuitised.",
+            "assumption",
+        ),
+        (
+            "cost.interest", 0.08, "1/year", 0.0, 0.5,
+            "Interest at which firms annuitise up-front money.",
+            "assumption",
+        ),
+        (
+            "cost.hardware_life", 4.0, "years", 1.0, 10.0,
+            "Service life of own AI hardware.",
+            "assumption",
+        ),
+        (
+            "considering.start", 22.0, "months", 0.0, 120.0,
+            "Month after January 2021 in which general-purpose AI becomes known (November 2022).",
+            "public release of ChatGPT, 30 November 2022",
+        ),
+        (
+            "supply.open_lag_2021", 28.0, "months", 0.0, 60.0,
+            "Lag of open behind closed models in 2021.",
+            "Stability AI, comments to NTIA 2024, paragraph 38 (GPT-J behind GPT-2: 28 months)",
+        ),
+        (
+            "supply.open_lag_2023", 9.0, "months", 0.0, 60.0,
+            "Lag of open behind closed models in mid-2023.",
+            "Stability AI, comments to NTIA 2024, paragraph 38 (8 to 10 months behind GPT-3.5)",
+        ),
+        (
+            "supply.open_lag_2025", 3.5, "months", 0.0, 60.0,
+            "Lag of open behind closed models from 2025 on.",
+            "Epoch AI 2025-2026: 3 to 4 months (90 % interval 1.1 to 5.3)",
+        ),
+        (
+            "survey.reference_month", 37.0, "months", 0.0, 180.0,
+            "Month whose observed use the option constants reproduce (February 2024).",
+            "Eurostat isoc_eb_ai 2024; a wave means the end of February",
+        ),
+        (
+            "survey.use_2024", 13.48, "percent", 0.1, 90.0,
+            "Observed AI use that the option constants reproduce: enterprises with 10 or more "
+            "persons in the surveyed sectors (EU); all employers (US scenarios, BTOS).",
+            "Eurostat isoc_eb_ai 2024 (E_AI_TANY, 10 or more persons)",
+        ),
+    ],
+)
+
+LEVERS = _table(
+    "lever",
+    [
+        (
+            "considering.pace", 1.0, "multiple", 0.0, 20.0,
+            "Multiplies the hazard of considering AI (information, skills programmes).",
+            "NTIA comments; EOSA 2025 (skills)",
+        ),
+        (
+            "firms.maturity", 0.0, "levels", -1.0, 1.0,
+            "Added digital maturity (1: from no cloud use to cloud use).",
+            "EOSA 2025 (skills programmes)",
+        ),
+        (
+            "hurdle.level", 1.0, "multiple", 0.05, 20.0,
+            "Multiplies the hurdle of all AI options.",
+            "LAION 2023 (sandbox); NTIA comments 32 (evaluation standards)",
+        ),
+        (
+            "supply.frontier_pace", 1.0, "multiple", 0.0, 3.0,
+            "Multiplies the pace of the closed frontier.",
+            "NTIA comments 23-26 (licensing)",
+        ),
+        (
+            "supply.open_lag_change", 0.0, "months", -24.0, 120.0,
+            "Added lag of open behind closed models.",
+            "LAION 2023 demand 3 (public compute); NTIA comments 23-29",
+        ),
+        (
+            "supply.open_pool", 1.0, "multiple", 0.0, 5.0,
+            "Size of the open pool (developers, variants) relative to the baseline.",
+            "NTIA comments 9-10, 29",
+        ),
+        (
+            "supply.open_frozen", 0.0, "share", 0.0, 1.0,
+            "1 stops new open releases: open capability stays where it is.",
+            "NTIA comments; Annex B",
+        ),
+        (
+            "supply.reentry_share", 0.0, "share", 0.0, 1.0,
+            "Share of open developers who re-enter as closed suppliers (kappa).",
+            "assumption: 0 to 1, default 0.5 inside a ban",
+        ),
+        (
+            "option.available", 1.0, "share", 0.0, 1.0,
+            "Share of firms that can still use the option.",
+            "NTIA comments; Annex B",
+        ),
+        (
+            "option.price", 240.0, "EUR/seat/year", 0.0, 20000.0,
+            "Price of a seat or equivalent use for a year (base value: the option's own path).",
+            "list prices 2024-2026, see the option",
+        ),
+        (
+            "option.set_up_hours", 20.0, "hours", 0.0, 20000.0,
+            "Hours of set-up in a firm of 10 persons (base value: the option's own).",
+            "assumption, see the option",
+        ),
+        (
+            "option.hosting_cost", 0.0, "EUR/firm/year", 0.0, 1000000.0,
+            "Yearly cost of hosting, power and administration (base value: the option's own).",
+            "assumption, see the option",
+        ),
+        (
+            "option.hardware_cost", 0.0, "EUR/firm", 0.0, 1000000.0,
+            "Hardware a using firm owns, renewed over its service life (base: the option's own).",
+            "Pan et al. 2025 (arXiv 2509.18101), see the option",
+        ),
+        (
+            "option.compliance_cost", 0.0, "EUR/firm/year", 0.0, 500000.0,
+            "Yearly cost of legal duties of a firm that uses the option.",
+            "NTIA comments 29a; LAION 2023 demand 2; CEPS 2021",
+        ),
+        (
+            "option.perceived_risk", 0.0, "log points", -2.0, 5.0,
+            "Rise of the log hurdle by perceived legal, security and quality risk (base: the "
+            "option's own).",
+            "McKinsey, Mozilla Foundation and McGovern Foundation 2025 (direction only)",
+        ),
+        (
+            "option.confidentiality_exposure", 1.0, "share", 0.0, 1.0,
+            "How far the firm's data leave its control with the option (base: the option's own).",
+            "NTIA comments 8d, 41-42",
+        ),
+        (
+            "option.dependence_exposure", 1.0, "share", 0.0, 1.0,
+            "How far the option binds the firm to one supplier (base: the option's own).",
+            "NTIA comments 42",
+        ),
+        (
+            "option.fit", 1.0, "multiple", 0.0, 3.0,
+            "Multiplies the benefit of the option (language, sector, adaptation).",
+            "EOSA 2025 (open-model programme)",
+        ),
+        (
+            "option.capability_lag", 0.0, "months", -24.0, 120.0,
+            "Months by which the option trails the frontier of its family (base: the option's "
+            "own).",
+            "Epoch AI 2025: 6 to 12 months for models that run on one consumer GPU",
+        ),
+        (
+            "voucher.rate", 0.0, "share", 0.0, 1.0,
+            "Share of up-front cost (set-up and hardware) that a voucher pays.",
+            "Kit Digital (ES): 100 % of cost up to a cap",
+        ),
+        (
+            "voucher.cap", 0.0, "EUR/firm", 0.0, 1000000.0,
+            "Most that one voucher pays.",
+            "Kit Digital (ES): 3,000 / 12,000 / 29,000 EUR by size",
+        ),
+    ],
+)
+
+PARAMETERS: dict[str, Parameter] = {**UNCERTAINTIES, **CONSTANTS, **LEVERS}
+
+#: Names that older versions used, and what to write instead.
+RETIRED: dict[str, str] = {}
+
+OPTION_PREFIX = "option."
+OPTION_GROUPS = ("all", "closed", "open")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint naming the nearest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def get(name: str) -> Parameter:
+    """The parameter called ``name``; :class:`ParameterError` offers the nearest name."""
+    if name in RETIRED:
+        raise ParameterError(f"'{name}' is retired: {RETIRED[name]}")
+    if name not in PARAMETERS:
+        raise ParameterError(f"unknown parameter '{name}'{nearest(name, PARAMETERS)}")
+    return PARAMETERS[name]
+
+
+def lever(term: str, options: Iterable[str]) -> tuple[Parameter, str | None]:
+    """The lever that a scenario's ``term`` names, and its option scope.
+
+    Args:
+        term: ``supply.open_pool`` or ``SCOPE.price`` with SCOPE an option's name, ``open``,
+            ``closed`` or ``all``.
+        options: names of the scenario's options.
+
+    Returns:
+        The lever, and the scope for an option's lever or ``None``.
+
+    Raises:
+        ParameterError: unknown name (the nearest is offered), or a name that is no lever.
+    """
+    options = tuple(options)
+    scope, _, attribute = term.partition(".")
+    if scope in OPTION_GROUPS or scope in options:
+        name = OPTION_PREFIX + attribute
+        if name in LEVERS:
+            return LEVERS[name], scope
+        known = [f"{scope}.{n.removeprefix(OPTION_PREFIX)}" for n in LEVERS if "option." in n]
+        raise ParameterError(f"unknown term '{term}'{nearest(term, known)}")
+    if term in LEVERS and not term.startswith(OPTION_PREFIX):
+        return LEVERS[term], None
+    if term in PARAMETERS and not term.startswith(OPTION_PREFIX):
+        raise ParameterError(
+            f"'{term}' is a {PARAMETERS[term].kind}, not a lever: a policy cannot change it "
+            "(use the scenario's 'parameters:' block)"
+        )
+    known = [n for n in LEVERS if not n.startswith(OPTION_PREFIX)]
+    for name in LEVERS:
+        if name.startswith(OPTION_PREFIX):
+            attribute = name.removeprefix(OPTION_PREFIX)
+            known += [f"{scope}.{attribute}" for scope in (*OPTION_GROUPS, *options)]
+    raise ParameterError(f"unknown term '{term}'{nearest(term, known)}")
+
+
+def unit_in_region(unit: str, currency: str) -> str:
+    """The unit with EUR replaced by the region's own currency."""
+    return unit.replace("EUR", currency)
+
+
+def resolve(overrides: Mapping[str, float]) -> dict[str, float]:
+    """Default values of all uncertainties and constants, with checked overrides.
+
+    Raises:
+        ParameterError: unknown name, a lever, or a value out of bounds.
+    """
+    values = {name: p.default for name, p in {**UNCERTAINTIES, **CONSTANTS}.items()}
+    for name, value in overrides.items():
+        parameter = get(name)
+        if parameter.kind == "lever":
+            raise ParameterError(f"'{name}' is a lever: change it with an instrument")
+        values[name] = parameter.check(value)
+    return values

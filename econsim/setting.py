@@ -1,0 +1,521 @@
+"""A scenario bound to its region's tables, and what a month offers to firms.
+
+:class:`Setting` holds what stays the same over a run: cells, sector data, option data.
+:func:`offers` turns the month's terms and the supply side into benefit rates, costs and tastes by
+cell and option: the cell-level part of the value of an option, computed once per month and cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from econsim import behaviour, data, draws, policy, population, supply
+from econsim.arithmetic import exp, log
+from econsim.scenario import Scenario
+
+#: Month in which the value-added tables stand (middle of 2023), months after January 2021.
+TABLE_MONTH = 29.5
+#: Month to which prices and costs of options refer (middle of 2024).
+PRICE_MONTH = 41.5
+#: Month of the annual GDP of 2024 (its middle).
+GDP_MONTH = 41.5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stays the same over a run.
+
+    Attributes:
+        scenario: the scenario.
+        cells: the region's cells.
+        options: option names in order; index ``k`` below, choice ``k + 1`` in firm columns.
+        tastes: ``ndarray[options]``, the constants ``a_k``.
+        open_weights: ``ndarray[options]`` of bool.
+        arrival: ``ndarray[options]``, month of arrival.
+        addresses: address of each option's own shock.
+        labour_share, exposure, tier: ``ndarray[cells]``.
+        hurdle_shift, narrow_shift: ``ndarray[cells]``, fitted sector and country shifters.
+        benefit_class: ``ndarray[cells]``; cells of one class always share a benefit rate.
+        class_cell: ``ndarray[classes]``, one cell of each class.
+        masks: target of an instrument -> ``ndarray[cells]`` of bool.
+        gdp: GDP a year at TABLE_MONTH's activity and 2024 prices, currency, by country.
+        rest_labour_share: labour share of the rest of the economy.
+    """
+
+    scenario: Scenario
+    cells: population.Cells
+    options: tuple[str, ...]
+    tastes: np.ndarray
+    open_weights: np.ndarray
+    arrival: np.ndarray
+    addresses: tuple[np.uint64, ...]
+    labour_share: np.ndarray
+    exposure: np.ndarray
+    tier: np.ndarray
+    hurdle_shift: np.ndarray
+    narrow_shift: np.ndarray
+    benefit_class: np.ndarray
+    class_cell: np.ndarray
+    masks: dict[policy.Where, np.ndarray]
+    gdp: np.ndarray
+    rest_labour_share: float
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Uncertainties and constants."""
+        return self.scenario.values
+
+    @property
+    def months(self) -> int:
+        """Months of the run."""
+        return self.scenario.run.months
+
+
+@lru_cache(maxsize=8)
+def _sector_data(region: str) -> dict[str, np.ndarray]:
+    """Labour share, exposure and data tier aligned to ``data.SECTORS``."""
+    return {
+        "labour_share": data.sector_vector("labour_share_by_sector", region, "labour_share"),
+        "exposure": data.sector_vector("exposure_by_sector", region, "beta_human"),
+        "tier": data.sector_vector("confidentiality_by_sector", region, "regulated_data_tier"),
+    }
+
+
+@lru_cache(maxsize=4)
+def _rest_labour_share(region: str) -> float:
+    frame = data.table("labour_share_by_sector")
+    rows = frame[(frame["region"] == region) & (frame["sector"] == "REST")]
+    return float(rows["value"].iloc[0])
+
+
+@lru_cache(maxsize=2)
+def _shifts() -> dict[tuple[str, str, str], float]:
+    frame = data.table("fitted_shifts")
+    return {
+        (str(r.dimension), str(r.key), str(r.indicator)): float(r.value)
+        for r in frame.itertuples(index=False)
+    }
+
+
+@lru_cache(maxsize=4)
+def _gdp(region: str, countries: tuple[str, ...]) -> np.ndarray:
+    """GDP of 2024, currency, by country (member states scaled to the EU figure)."""
+    frame = data.table("macro")
+    rows = frame[(frame["indicator"] == "gdp") & (frame["year"] == 2024)]
+    by_geo = {str(r.geo): 1e6 * float(r.value) for r in rows.itertuples(index=False)}
+    values = np.array([by_geo[c] for c in countries])
+    return np.asarray(values * (by_geo[region] / values.sum()))
+
+
+def bind(scenario: Scenario, tastes: np.ndarray | None = None) -> Setting:
+    """Bind a scenario to the shipped tables.
+
+    Args:
+        scenario: the scenario.
+        tastes: constants ``a_k``, ``ndarray[options]``; zeros when not given (they are solved by
+            :func:`econsim.meanfield.solve_tastes`).
+
+    Raises:
+        econsim.data.DataError: a broken or missing table.
+    """
+    cells = population.region_cells(scenario.region)
+    values = scenario.values
+    columns = _sector_data(scenario.region)
+    sector = np.array([data.SECTORS.index(s) for s in cells.sectors])[cells.sector]
+    shifts = _shifts()
+
+    def shift(indicator: str) -> np.ndarray:
+        by_sector = np.array([shifts.get(("sector", s, indicator), 0.0) for s in cells.sectors])
+        by_country = np.array(
+            [shifts.get(("country", c, indicator), 0.0) for c in cells.countries]
+        )
+        return np.asarray(by_sector[cells.sector] + by_country[cells.country])
+
+    masks = {e.where: cells.mask(e.where.mapping()) for e in scenario.package.entries}
+    profile = np.stack([sector, *(m.astype(np.int64) for m in masks.values())])
+    _, class_cell, benefit_class = np.unique(
+        profile, axis=1, return_index=True, return_inverse=True
+    )
+    names = tuple(scenario.options)
+    options = list(scenario.options.values())
+    growth = (1.0 + values["economy.gdp_growth"]) ** ((GDP_MONTH - TABLE_MONTH) / 12.0)
+    return Setting(
+        scenario=scenario,
+        cells=cells,
+        options=names,
+        tastes=np.zeros(len(names)) if tastes is None else tastes,
+        open_weights=np.array([o.open_weights for o in options]),
+        arrival=np.array([policy.month_index(o.arrival) for o in options]),
+        addresses=tuple(draws.option_address(n) for n in names),
+        labour_share=columns["labour_share"][sector],
+        exposure=columns["exposure"][sector],
+        tier=columns["tier"][sector],
+        hurdle_shift=shift("hurdle"),
+        narrow_shift=shift("narrow"),
+        benefit_class=benefit_class.reshape(-1),
+        class_cell=class_cell,
+        masks=masks,
+        gdp=_gdp(scenario.region, cells.countries) / growth,
+        rest_labour_share=_rest_labour_share(scenario.region),
+    )
+
+
+def activity(setting: Setting, month: float) -> float:
+    """Baseline value added relative to the tables' year: ``(1 + growth) ** years``."""
+    years = (month - TABLE_MONTH) / 12.0
+    rate = np.float64(1.0 + setting.values["economy.gdp_growth"])
+    return float(exp(years * log(rate)))
+
+
+@lru_cache(maxsize=4096)
+def _price_path(decline: float, month: int) -> float:
+    return float(exp(np.float64(-decline * (month - PRICE_MONTH) / 12.0)))
+
+
+def base_option_terms(setting: Setting, month: int) -> dict[str, np.ndarray]:
+    """Base values of the option levers in a month, each ``ndarray[options]``, region's currency."""
+    values = setting.values
+    money = values["economy.currency_per_eur"]
+    ratio = values["supply.open_price_ratio"]
+    options = list(setting.scenario.options.values())
+    price = np.array(
+        [
+            o.price
+            * money
+            * _price_path(o.price_decline, month)
+            * ((1.0 - o.model_cost_share) + o.model_cost_share * ratio if o.open_weights else 1.0)
+            for o in options
+        ]
+    )
+    return {
+        "option.available": (setting.arrival <= month).astype(np.float64),
+        "option.price": price,
+        "option.set_up_hours": np.array([o.set_up_hours for o in options]),
+        "option.hosting_cost": money * np.array([o.hosting_cost for o in options]),
+        "option.hardware_cost": money * np.array([o.hardware_cost for o in options]),
+        "option.compliance_cost": np.zeros(len(options)),
+        "option.perceived_risk": np.array([o.perceived_risk for o in options]),
+        "option.confidentiality_exposure": np.array(
+            [o.confidentiality_exposure for o in options]
+        ),
+        "option.dependence_exposure": np.array([o.dependence_exposure for o in options]),
+        "option.fit": np.array([o.fit for o in options]),
+        "option.capability_lag": np.array([o.capability_lag for o in options]),
+    }
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What firms and suppliers know of last month.
+
+    Attributes:
+        rents_index: rents of closed suppliers relative to the reference (1).
+    """
+
+    rents_index: float = 1.0
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a month offers, by cell and option (money in the region's currency, 2024 prices).
+
+    Attributes:
+        benefit_rate: share of value added saved by an experienced deep user,
+            ``[cells, options]``.
+        activity: baseline value added relative to the tables' year.
+        seat_cost, reference_seat_cost: per person and year, at actual and at reference prices.
+        set_up_cost: of a firm of 10 persons; ``set_up_annuity`` its yearly equivalent.
+        hardware_cost, hardware_annuity: per firm.
+        running_cost: hosting and compliance, per firm and year.
+        hosting_cost, compliance_cost: its two parts.
+        taste: ``a_k`` less beta times the common log hurdle.
+        available: share of firms that can use the option.
+        voucher_rate, voucher_cap: ``[cells]``.
+        considering_pace: ``[cells]``, multiple of the considering hazard.
+        closed_multiple: closed price relative to a world with open models.
+        open_presence: share of open supply still present, 0 to 1.
+        closed_frontier, open_frontier: months of reference pace.
+    """
+
+    benefit_rate: np.ndarray
+    activity: float
+    seat_cost: np.ndarray
+    reference_seat_cost: np.ndarray
+    set_up_cost: np.ndarray
+    set_up_annuity: np.ndarray
+    hardware_cost: np.ndarray
+    hardware_annuity: np.ndarray
+    running_cost: np.ndarray
+    hosting_cost: np.ndarray
+    compliance_cost: np.ndarray
+    taste: np.ndarray
+    available: np.ndarray
+    voucher_rate: np.ndarray
+    voucher_cap: np.ndarray
+    considering_pace: np.ndarray
+    closed_multiple: float
+    open_presence: float
+    closed_frontier: float
+    open_frontier: float
+
+
+def annuity(interest: float, years: float) -> float:
+    """Yearly payment that repays one unit over ``years``: ``r / (1 - (1 + r) ** -years)``."""
+    if interest == 0.0:
+        return 1.0 / years
+    factor = exp(np.float64(-years) * log(np.float64(1.0 + interest)))
+    return float(interest / (1.0 - factor))
+
+
+def offers(
+    setting: Setting,
+    month: int,
+    supplied: supply.Supply,
+    signals: Signals,
+    exhausted: tuple[bool, ...] = (),
+) -> Offers:
+    """Terms, supply and prices of a month; advances the supply side by one month.
+
+    Args:
+        setting: the bound scenario.
+        month: months after January 2021.
+        supplied: the supply side's memory.
+        signals: of the previous month.
+        exhausted: spent budgets of the package.
+
+    Raises:
+        econsim.policy.PolicyError: a term leaves its bounds.
+    """
+    values = setting.values
+    base = base_option_terms(setting, month)
+    terms = policy.terms(
+        month, base, setting.scenario.package, setting.masks, setting.options,
+        setting.cells.count, exhausted,
+    )  # fmt: skip
+    pool = terms.scalar("supply.open_pool")
+    closed, opened = supplied.advance(
+        month,
+        values,
+        pace=terms.scalar("supply.frontier_pace"),
+        lag_change=terms.scalar("supply.open_lag_change"),
+        pool=pool,
+        frozen=terms.scalar("supply.open_frozen"),
+        rents_index=signals.rents_index,
+    )
+    family = np.where(setting.open_weights, opened, closed)[None, :]
+    progress = family - terms.option["option.capability_lag"]
+    covered = supply.coverage(progress, values["coverage.midpoint"], values["coverage.rate"])
+    fit = terms.option["option.fit"].copy()
+    pool_fit = float(exp(values["supply.fit_pool_elasticity"] * log(np.float64(max(pool, 0.05)))))
+    fit[:, setting.open_weights] *= pool_fit
+    attainable = (
+        setting.labour_share
+        * setting.exposure
+        * (values["benefit.saving"] * values["benefit.ceiling"])
+    )
+    grown = activity(setting, float(month))
+    benefit_rate = attainable[:, None] * covered * fit
+
+    available = terms.option["option.available"]
+    arrived = setting.arrival <= month
+    presence = _presence(setting, available, arrived)
+    reentry = terms.scalar("supply.reentry_share")
+    closed_multiple = float(
+        supply.closed_price_multiple(presence, reentry, values["supply.price_response"])
+    )
+    vendor_multiple = float(
+        supply.vendor_price_multiple(
+            closed_multiple,
+            presence,
+            values["supply.open_price_ratio"],
+            values["supply.vendor_open_base"],
+            values["supply.vendor_model_cost"],
+            values["supply.vendor_pass_through"],
+        )
+    )
+    multiple = np.array(
+        [
+            1.0
+            if o.open_weights
+            else vendor_multiple
+            if o.route == "ready_made"
+            else closed_multiple
+            for o in setting.scenario.options.values()
+        ]
+    )
+    seat_share = values["cost.seat_share"]
+    price = terms.option["option.price"] * multiple[None, :]
+    hourly = values["economy.hourly_cost"] * values["economy.currency_per_eur"]
+    set_up_cost = terms.option["option.set_up_hours"] * hourly
+    interest = values["cost.interest"]
+    hardware = terms.option["option.hardware_cost"]
+    hosting = terms.option["option.hosting_cost"]
+    compliance = terms.option["option.compliance_cost"]
+
+    mass = np.float64(
+        supply.reentry_mass(presence, reentry, values["choice.open_share"])
+    )
+    variety = np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass)))
+    risk = (
+        terms.option["option.perceived_risk"]
+        + values["hurdle.confidentiality"]
+        * 0.5
+        * setting.tier[:, None]
+        * terms.option["option.confidentiality_exposure"]
+        + values["hurdle.dependence"] * terms.option["option.dependence_exposure"]
+    )
+    years = (month - values["survey.reference_month"]) / 12.0
+    maturity = terms.economy["firms.maturity"]
+    common = (
+        setting.hurdle_shift
+        - values["hurdle.decline"] * years
+        - values["hurdle.maturity_effect"] * maturity
+        + log(np.maximum(terms.economy["hurdle.level"], 1e-12))
+    )
+    taste = (setting.tastes + variety)[None, :] - values["choice.beta"] * (common[:, None] + risk)
+    return Offers(
+        benefit_rate=benefit_rate,
+        activity=grown,
+        seat_cost=seat_share * price,
+        reference_seat_cost=np.repeat(seat_share * base["option.price"][None, :], len(taste), 0),
+        set_up_cost=set_up_cost,
+        set_up_annuity=set_up_cost * annuity(interest, values["cost.set_up_life"]),
+        hardware_cost=hardware,
+        hardware_annuity=hardware * annuity(interest, values["cost.hardware_life"]),
+        running_cost=hosting + compliance,
+        hosting_cost=hosting,
+        compliance_cost=compliance,
+        taste=taste,
+        available=available,
+        voucher_rate=terms.economy["voucher.rate"],
+        voucher_cap=terms.economy["voucher.cap"],
+        considering_pace=terms.economy["considering.pace"]
+        * exp(values["considering.maturity_slope"] * maturity),
+        closed_multiple=closed_multiple,
+        open_presence=presence,
+        closed_frontier=closed,
+        open_frontier=opened,
+    )
+
+
+def _presence(setting: Setting, available: np.ndarray, arrived: np.ndarray) -> float:
+    """Share of the arrived open supply still present (1 before any arrived)."""
+    chosen = setting.open_weights & arrived
+    if not chosen.any():
+        return 1.0
+    shares = np.array([o.target_share for o in setting.scenario.options.values()])[chosen]
+    weights = setting.cells.firms / setting.cells.firms.sum()
+    by_option = (available[:, chosen] * weights[:, None]).sum(axis=0)
+    return float((by_option * shares).sum() / shares.sum())
+
+
+@dataclass
+class Considering:
+    """The considering block: each cell's cumulative hazard, spreading month by month.
+
+    Attributes:
+        cumulative: ``ndarray[cells]``, Lambda.
+        multiplier: ``ndarray[cells]``, hazard multiplier of the cell's mean firm.
+        group: ``ndarray[cells]``, country x sector: whose peers they are.
+        weight: ``ndarray[cells]``, applicable firms.
+    """
+
+    cumulative: np.ndarray
+    multiplier: np.ndarray
+    group: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def start(cls, setting: Setting) -> Considering:
+        """Nobody considers general-purpose AI before it is known."""
+        values, cells = setting.values, setting.cells
+        size = behaviour.log_size(np.maximum(cells.persons / cells.firms, 1.0))
+        maturity = behaviour.logistic_share(
+            values["maturity.level"] + values["maturity.size_slope"] * size
+        )
+        multiplier = exp(
+            values["considering.size_slope"] * size
+            + values["considering.maturity_slope"] * maturity
+        )
+        applicable = behaviour.logistic_share(
+            _log_odds(values["considering.applicable_share"])
+            + values["considering.applicable_size_slope"] * size
+        )
+        return cls(
+            np.zeros(cells.count),
+            multiplier,
+            cells.country * len(cells.sectors) + cells.sector,
+            cells.firms * applicable,
+        )
+
+    def peers(self) -> np.ndarray:
+        """Share of applicable peers of each cell's country and sector that consider AI."""
+        considering = 1.0 - exp(-self.multiplier * self.cumulative)
+        total = np.bincount(self.group, weights=self.weight)
+        share = np.bincount(self.group, weights=self.weight * considering) / np.maximum(
+            total, 1e-300
+        )
+        return np.asarray(share[self.group])
+
+    def advance(self, month: int, values: dict[str, float], pace: np.ndarray) -> None:
+        """One month of spreading: ``Lambda += p * pace + q * peers`` once AI is known."""
+        if month < values["considering.start"]:
+            return
+        self.cumulative = self.cumulative + behaviour.considering_pressure(
+            values["considering.hazard"], pace, values["considering.peers"], self.peers(), 1.0
+        )
+
+
+def _log_odds(share: float) -> float:
+    odds = np.float64(min(share, 1.0 - 1e-12) / (1.0 - min(share, 1.0 - 1e-12)))
+    return float(log(odds))
+
+
+@dataclass(frozen=True)
+class Traits:
+    """A firm's fixed traits, each ``ndarray[firms]``.
+
+    Attributes:
+        size: log of persons engaged over 10.
+        scale: set-up effort relative to a firm of 10 persons.
+        wedge: weight of up-front money.
+        hurdle: own part of the log hurdle.
+        applicable_share: probability that AI applies.
+        narrow_share: probability of using narrow AI.
+    """
+
+    size: np.ndarray
+    scale: np.ndarray
+    wedge: np.ndarray
+    hurdle: np.ndarray
+    applicable_share: np.ndarray
+    narrow_share: np.ndarray
+
+
+def traits(
+    setting: Setting, persons: np.ndarray, maturity: np.ndarray, cell: np.ndarray
+) -> Traits:
+    """Fixed traits of firms of given size, maturity and cell (``ndarray[firms]`` each)."""
+    values = setting.values
+    size = behaviour.log_size(persons)
+    return Traits(
+        size=size,
+        scale=behaviour.size_scale(size, values["cost.size_elasticity"]),
+        wedge=np.where(persons < 50.0, 1.0 + values["cost.liquidity_wedge"], 1.0),
+        hurdle=behaviour.hurdle_trait(
+            size, maturity, values["hurdle.size_elasticity"], values["hurdle.maturity_effect"]
+        ),
+        applicable_share=behaviour.logistic_share(
+            _log_odds(values["considering.applicable_share"])
+            + values["considering.applicable_size_slope"] * size
+        ),
+        narrow_share=behaviour.logistic_share(
+            values["narrow.level"]
+            + values["narrow.size_slope"] * size
+            + values["narrow.maturity_slope"] * maturity
+            + setting.narrow_shift[cell]
+        ),
+    )

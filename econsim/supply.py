@@ -1,0 +1,157 @@
+"""The supply side: frontier, open lag, open pool, prices, vendors, bans.
+
+Signals of the previous month come in; the month's coverage and prices come out.  Prices are
+inputs with evidence, not solved games.  The functions in :data:`RULES` are pure and use the one
+arithmetic; :class:`Supply` holds what must be remembered between months.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from econsim.arithmetic import exp, log
+
+RULES = (
+    "frontier_step",
+    "open_lag_record",
+    "coverage",
+    "closed_price_multiple",
+    "vendor_price_multiple",
+    "reentry_mass",
+    "lagged",
+)
+
+#: Months (after January 2021) at which the record of the open lag is given.
+LAG_RECORD_MONTHS = (0.0, 30.0, 48.0)
+
+
+def frontier_step(pace, rents_index, rents_elasticity, pool_index, pool_elasticity):
+    r"""Progress of the closed frontier in one month, in months of reference pace.
+
+    .. math:: \Delta F = pace \cdot rents^{\psi} \cdot pool^{\xi}
+
+    Both indices are 1 in the reference; both elasticities may have either sign.
+    """
+    return pace * exp(rents_elasticity * log(rents_index) + pool_elasticity * log(pool_index))
+
+
+def open_lag_record(month, lag_2021, lag_2023, lag_2025):
+    """Months by which open trails closed, as recorded: linear between 2021, mid-2023 and 2025."""
+    first, middle, last = LAG_RECORD_MONTHS
+    early = lag_2021 + (lag_2023 - lag_2021) * (month - first) / (middle - first)
+    late = lag_2023 + (lag_2025 - lag_2023) * (month - middle) / (last - middle)
+    return np.where(month < middle, early, np.where(month < last, late, lag_2025))
+
+
+def coverage(progress, midpoint, rate):
+    """Share of the feasible savings a model can deliver: ``1 / (1 + exp(-rate (F - F0)))``."""
+    return 1.0 / (1.0 + exp(-rate * (progress - midpoint)))
+
+
+def closed_price_multiple(presence, reentry, response):
+    """Rise of closed prices as open competitors leave.
+
+    ``1 + response * (1 - presence) * (1 - reentry)``: re-entering open developers compete as
+    closed suppliers.
+    """
+    return 1.0 + response * (1.0 - presence) * (1.0 - reentry)
+
+
+def vendor_price_multiple(closed_multiple, presence, open_ratio, open_base, model_cost, pass_on):
+    """Price of ready-made software relative to a world with open models.
+
+    A vendor pays for a model, closed or (share ``open_base``) open at ``open_ratio`` of the
+    closed price; without open models it pays the closed price.  The share ``pass_on`` of the
+    change in model cost, which is ``model_cost`` of the price, reaches the user: an input-cost
+    change, not migration.
+    """
+    before = (1.0 - open_base) + open_base * open_ratio
+    after = (1.0 - open_base) * closed_multiple + open_base * (
+        presence * open_ratio + (1.0 - presence) * closed_multiple
+    )
+    return 1.0 + pass_on * model_cost * (after / before - 1.0)
+
+
+def reentry_mass(presence, reentry, open_share):
+    """Gain of closed variety when open developers re-enter as closed suppliers.
+
+    ``1 + kappa (1 - presence) s / (1 - s)``: at ``kappa = 1`` the nest keeps the value it had.
+    """
+    return 1.0 + reentry * (1.0 - presence) * open_share / (1.0 - open_share)
+
+
+def lagged(history: np.ndarray, month: int, lag: float) -> float:
+    """The frontier ``lag`` months before ``month``; before the record, at reference pace."""
+    position = month - lag
+    if position <= 0.0:
+        return float(history[0] + position)
+    before = min(int(position), month)
+    after = min(before + 1, month)
+    return float(history[before] + (position - before) * (history[after] - history[before]))
+
+
+@dataclass
+class Supply:
+    """What the supply side remembers: the frontier's history and the open frontier.
+
+    Attributes:
+        frontier: ``ndarray[months + 1]``, closed frontier in months of reference pace.
+        open_frontier: open frontier, same unit; never falls.
+    """
+
+    frontier: np.ndarray
+    open_frontier: float = field(default=-1.0e9)
+
+    @classmethod
+    def start(cls, months: int) -> Supply:
+        """At the start of 2021 the frontier's progress is zero by definition."""
+        return cls(frontier=np.zeros(months + 1))
+
+    def advance(
+        self,
+        month: int,
+        values: dict[str, float],
+        *,
+        pace: float,
+        lag_change: float,
+        pool: float,
+        frozen: float,
+        rents_index: float,
+    ) -> tuple[float, float]:
+        """Progress of the closed and the open frontier in ``month`` (months of reference pace).
+
+        Args:
+            month: months after January 2021.
+            values: uncertainties and constants.
+            pace, lag_change, pool, frozen: the month's terms (see the levers of that name).
+            rents_index: closed suppliers' rents of last month relative to the reference.
+        """
+        pool_index = np.float64(max(pool, 0.05))
+        if month > 0:
+            self.frontier[month] = self.frontier[month - 1] + float(
+                frontier_step(
+                    np.float64(pace),
+                    np.float64(rents_index),
+                    values["supply.rents_elasticity"],
+                    pool_index,
+                    values["supply.pool_elasticity"],
+                )
+            )
+        lag = float(
+            open_lag_record(
+                np.float64(month),
+                values["supply.open_lag_2021"],
+                values["supply.open_lag_2023"],
+                values["supply.open_lag_2025"],
+            )
+        )
+        lag *= float(exp(-values["supply.lag_pool_elasticity"] * log(pool_index)))
+        target = lagged(self.frontier, month, max(lag + lag_change, 0.0))
+        advance = max(target - self.open_frontier, 0.0)
+        if self.open_frontier < -1.0e8:
+            self.open_frontier = target
+        else:
+            self.open_frontier += (1.0 - frozen) * advance
+        return float(self.frontier[month]), self.open_frontier

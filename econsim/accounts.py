@@ -209,9 +209,7 @@ def _book(
     net_exports = 1.0 - households - government - investment
     book["output_firms"] = float(output.sum())
     book["output_rest"] = rest_output
-    book["value_added"] = (
-        float(value_added.sum()) + book["services_domestic"] + rest_output
-    )
+    book["value_added"] = float(value_added.sum()) + book["services_domestic"] + rest_output
     book["government"] = government * baseline_gdp
     book["investment_domestic"] = investment * baseline_gdp
     book["imports_consumer"] = max(-net_exports, 0.0) * baseline_gdp
@@ -238,9 +236,7 @@ def _book(
     income = sum(book[f"{kind}_{p}"] for kind in ("wages", "profits")
                  for p in ("firms", "suppliers", "rest"))  # fmt: skip
     # Households spend what they do not save: investment finance and lending abroad.
-    book["consumption"] = (
-        income - book["taxes"] - book["investment_finance"] - book["net_lending"]
-    )
+    book["consumption"] = income - book["taxes"] - book["investment_finance"] - book["net_lending"]
     return book
 
 

@@ -51,9 +51,7 @@ def log(x):
         + w * (0.2857142874366239149 + w * (0.1818357216161805012 + w * 0.1479819860511658591))
     )
     half_square = 0.5 * f * f
-    return k * _LN2_HIGH - (
-        (half_square - (s * (half_square + (even + odd)) + k * _LN2_LOW)) - f
-    )
+    return k * _LN2_HIGH - ((half_square - (s * (half_square + (even + odd)) + k * _LN2_LOW)) - f)
 
 
 def exp(x):

@@ -29,6 +29,7 @@ RECORDED = {
     "firms": ("size_class", "sector", "country"),
     "users": ("size_class", "sector", "country"),
     "general_users": ("size_class", "sector", "country", "option"),
+    "open_users": ("size_class", "sector", "country"),
     "considering_firms": ("size_class", "sector", "country"),
     "survey_firms": ("size_class", "sector", "country"),
     "survey_users": ("size_class", "sector", "country"),
@@ -318,15 +319,13 @@ class Economy:
         self.signals = setting.Signals()
         self.spent = [0.0] * len(scenario.package.budgets)
         values = scenario.values
-        self.learning = behaviour.learning_curve(
-            values["learning.start"], values["learning.time"]
-        )
+        self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
         self.offered: Offers | None = None
         self.closed: accounts.Month | None = None
         self.record = self._empty_record()
-        survey_size = np.array(
-            [s not in ("nonemployer", "0-9") for s in cells.size_classes]
-        )[cells.size]
+        survey_size = np.array([s not in ("nonemployer", "0-9") for s in cells.size_classes])[
+            cells.size
+        ]
         survey_sector = np.array([s in data.SURVEY_SECTORS for s in cells.sectors])
         self._surveyed = survey_size & survey_sector[cells.sector]
 
@@ -393,9 +392,7 @@ class Economy:
         compliance, current = firms.compliance[rows], firms.option[rows]
         rate, cap = offered.voucher_rate[cell], offered.voucher_cap[cell]
         life = setting.annuity(values["cost.interest"], values["cost.set_up_life"])
-        switching = (
-            life * values["choice.switching_cost"] * values["economy.currency_per_eur"]
-        )
+        switching = life * values["choice.switching_cost"] * values["economy.currency_per_eur"]
         key = firms.key[rows]
         occasion = np.uint64(self.period // 12 + 1)
         turn = np.full(len(rows), occasion)
@@ -496,9 +493,7 @@ class Economy:
         firms.hurdle_money[rows] = hurdle
         firms.surplus[rows] = surplus
 
-    def _move(
-        self, rows: np.ndarray, option: np.ndarray, tenure: np.ndarray, sign: float
-    ) -> None:
+    def _move(self, rows: np.ndarray, option: np.ndarray, tenure: np.ndarray, sign: float) -> None:
         """Add (or take away) users to the totals of their cell, option, depth and tenure."""
         firms, totals = self.firms, self.totals
         uses = option > 0
@@ -561,14 +556,9 @@ class Economy:
             12.0 * values["cost.hardware_life"]
         )
         baseline = (
-            1e6
-            * values["economy.price_index_2024"]
-            * cells.value_added
-            * (offered.activity / 12.0)
+            1e6 * values["economy.price_index_2024"] * cells.value_added * (offered.activity / 12.0)
         )
-        by_country = np.bincount(
-            cells.country, weights=baseline, minlength=len(cells.countries)
-        )
+        by_country = np.bincount(cells.country, weights=baseline, minlength=len(cells.countries))
         rest = bound.gdp * (offered.activity / 12.0) - by_country
         return accounts.close(
             accounts.Flows(
@@ -650,6 +640,7 @@ class Economy:
             "firms": cells.firms,
             "users": users,
             "general_users": general,
+            "open_users": totals.firms[:, self.bound.open_weights].sum(axis=1) * unit,
             "considering_firms": totals.considering * unit,
             "survey_firms": cells.firms * surveyed,
             "survey_users": users * surveyed,
@@ -671,9 +662,7 @@ class Economy:
         series["ai_spending", "option"][month] = spending.sum(axis=0)
         base_by_country = self.bound.gdp * offered.activity
         series["baseline_gdp", "country"][month] = base_by_country
-        series["gdp", "country"][month] = (
-            base_by_country + series["contribution", "country"][month]
-        )
+        series["gdp", "country"][month] = base_by_country + series["contribution", "country"][month]
         single = {
             "gdp": 12.0 * closed.gdp,
             "baseline_gdp": 12.0 * closed.baseline_gdp,

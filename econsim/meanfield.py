@@ -177,9 +177,7 @@ def choice_probabilities(values: np.ndarray, dissimilarity: float) -> np.ndarray
     return np.asarray(weights / total[:, None] * use[:, None])
 
 
-def considering_share(
-    bound: Setting, firms: Nodes, cumulative: np.ndarray
-) -> np.ndarray:
+def considering_share(bound: Setting, firms: Nodes, cumulative: np.ndarray) -> np.ndarray:
     """Probability that a node considers AI, given its cell's cumulative hazard."""
     values = bound.values
     unit_threshold = behaviour.considering_threshold(
@@ -226,9 +224,7 @@ def general_use(bound: Setting, walked: Path, firms: Nodes, month: int) -> np.nd
             continue
         values = option_values(bound, walked.offered[past], firms)
         considered = considering_share(bound, firms, walked.cumulative[past])
-        total += considered[:, None] * choice_probabilities(
-            values, bound.values["choice.lambda"]
-        )
+        total += considered[:, None] * choice_probabilities(values, bound.values["choice.lambda"])
     return total / 12.0
 
 
@@ -319,10 +315,13 @@ def _solve_cached(key: tuple, carried: _Unhashed) -> np.ndarray:
     dissimilarity = values["choice.lambda"]
     gap = np.inf
     for _ in range(_CONTRACTION_ROUNDS):
-        users = sum(
-            c[:, None] * choice_probabilities(v + tastes[None, :], dissimilarity)
-            for v, c in zip(stack, considered, strict=True)
-        ) / 12.0
+        users = (
+            sum(
+                c[:, None] * choice_probabilities(v + tastes[None, :], dissimilarity)
+                for v, c in zip(stack, considered, strict=True)
+            )
+            / 12.0
+        )
         users = np.asarray(users)
         by_option = (weight[:, None] * users).sum(axis=0)
         general = by_option.sum()

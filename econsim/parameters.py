@@ -65,6 +65,7 @@ def _table(kind: str, rows: Iterable[tuple]) -> dict[str, Parameter]:
 
 _FIT = "fitted: Eurostat isoc_eb_ai, use by size class 2021, 2023, 2024 (econsim fit)"
 
+# fmt: off
 UNCERTAINTIES = _table(
     "uncertainty",
     [
@@ -537,6 +538,7 @@ LEVERS = _table(
     ],
 )
 
+# fmt: on
 PARAMETERS: dict[str, Parameter] = {**UNCERTAINTIES, **CONSTANTS, **LEVERS}
 
 #: Names that older versions used, and what to write instead.

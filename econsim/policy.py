@@ -275,9 +275,7 @@ def _ban_entries(
 
     def entry(lever: str, operation: str, value: float, option: str | None = None) -> Entry:
         where = ban.where if lever.startswith("option.") else Where()
-        return Entry(
-            label, lever, option, operation, value, start, stop, ban.phase_in, where
-        )
+        return Entry(label, lever, option, operation, value, start, stop, ban.phase_in, where)
 
     entries = []
     world = ban.jurisdiction == "world"
@@ -411,9 +409,7 @@ def terms(
         for name, p in registry.LEVERS.items()
         if not name.startswith(registry.OPTION_PREFIX)
     }
-    option = {
-        name: np.repeat(base_option[name][None, :], cells, axis=0) for name in base_option
-    }
+    option = {name: np.repeat(base_option[name][None, :], cells, axis=0) for name in base_option}
     active = [
         (e, e.strength(month))
         for e in package.entries

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -362,7 +363,7 @@ def _persons(
     by_pair = pair[cell]
     order = np.argsort(by_pair, kind="stable")
     edges = np.r_[0, np.flatnonzero(np.diff(by_pair[order])) + 1, len(order)]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         chosen = order[start:stop]
         size = cells.size[cell[chosen[0]]]
         members = pair == by_pair[chosen[0]]

@@ -18,8 +18,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from econsim import policy
 from econsim import parameters as registry
+from econsim import policy
 from econsim.policy import Month, month_index
 
 MAXIMUM_BYTES = 1_000_000
@@ -155,9 +155,7 @@ class Scenario:
             "region": self.region,
             "values": dict(sorted(self.values.items())),
             "options": {
-                name: {
-                    k: v for k, v in o.model_dump().items() if k not in ("label", "source")
-                }
+                name: {k: v for k, v in o.model_dump().items() if k not in ("label", "source")}
                 for name, o in sorted(self.options.items())
             },
             "instruments": [
@@ -261,14 +259,14 @@ class _Document:
             for event in yaml.parse(text):
                 if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
                     line = event.start_mark.line + 1
-                    raise ScenarioError(
-                        f"{self.path}:{line}: anchors and aliases are not accepted"
-                    )
+                    raise ScenarioError(f"{self.path}:{line}: anchors and aliases are not accepted")
             node = YAML(typ="safe", pure=True).compose(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else 1
             raise ScenarioError(f"{self.path}:{line}: not valid YAML: {error.problem}") from None
+        except ScenarioError:
+            raise
         except (YAMLError, RecursionError, ValueError) as error:
             raise ScenarioError(f"{self.path}:1: not valid YAML: {error}") from None
         if node is None:
@@ -413,14 +411,14 @@ def _top_level(document: _Document) -> ScenarioFile:
     return _validate(ScenarioFile, document.value, document, ())
 
 
-def _validate(
-    model: type[Model], value: Any, document: _Document, place: tuple[Any, ...]
-) -> Model:
+def _validate(model: type[Model], value: Any, document: _Document, place: tuple[Any, ...]) -> Model:
     """Validate with pydantic, turning its first error into one line with the file's line."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A mistyped key explains a missing one, so it comes first.
+        found = error.errors()
+        first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
         where = (*place, *first["loc"])
         if first["type"] == "extra_forbidden":
             names = [f.alias or n for n, f in model.model_fields.items()]
@@ -491,9 +489,7 @@ def _label(document: _Document, number: int) -> str:
     return f"{Path(document.path).stem}[{number + 1}]"
 
 
-def _instrument(
-    document: _Document, number: int, raw: dict[str, Any]
-) -> tuple[str, policy.Dated]:
+def _instrument(document: _Document, number: int, raw: dict[str, Any]) -> tuple[str, policy.Dated]:
     """One entry of ``instruments:``: a generic adjustment or a named instrument."""
     place: tuple[Any, ...] = ("instruments", number)
     label = _label(document, number)
@@ -508,9 +504,7 @@ def _instrument(
             raise document.error((*place, key), f"unknown instrument '{key}'{hint}")
         if not isinstance(body, dict):
             raise document.error((*place, key), f"'{key}' needs keys and values")
-        return f"{label} {key}", _validate(
-            policy.INSTRUMENTS[key], body, document, (*place, key)
-        )
+        return f"{label} {key}", _validate(policy.INSTRUMENTS[key], body, document, (*place, key))
     hint = registry.nearest(next(iter(raw), ""), ["term", *policy.INSTRUMENTS])
     raise document.error(place, f"an instrument is a 'term' or one named instrument{hint}")
 
@@ -519,9 +513,7 @@ def schema() -> dict[str, Any]:
     """JSON Schema of scenario files, for editors."""
     result = ScenarioFile.model_json_schema()
     definitions = result.setdefault("$defs", {})
-    levers = [
-        n for n in registry.LEVERS if not n.startswith(registry.OPTION_PREFIX)
-    ]
+    levers = [n for n in registry.LEVERS if not n.startswith(registry.OPTION_PREFIX)]
     attributes = "|".join(
         n.removeprefix(registry.OPTION_PREFIX)
         for n in registry.LEVERS
@@ -529,7 +521,8 @@ def schema() -> dict[str, Any]:
     )
     adjustment = policy.Adjustment.model_json_schema(by_alias=True)
     alternatives: list[dict[str, Any]] = []
-    for key, model in (("", policy.Adjustment), *policy.INSTRUMENTS.items()):
+    kinds: dict[str, type[BaseModel]] = {"": policy.Adjustment, **policy.INSTRUMENTS}
+    for key, model in kinds.items():
         body = adjustment if not key else model.model_json_schema(by_alias=True)
         definitions.update(body.pop("$defs", {}))
         if not key:

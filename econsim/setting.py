@@ -129,9 +129,7 @@ def bind(scenario: Scenario, tastes: np.ndarray | None = None) -> Setting:
 
     def shift(indicator: str) -> np.ndarray:
         by_sector = np.array([shifts.get(("sector", s, indicator), 0.0) for s in cells.sectors])
-        by_country = np.array(
-            [shifts.get(("country", c, indicator), 0.0) for c in cells.countries]
-        )
+        by_country = np.array([shifts.get(("country", c, indicator), 0.0) for c in cells.countries])
         return np.asarray(by_sector[cells.sector] + by_country[cells.country])
 
     masks = {e.where: cells.mask(e.where.mapping()) for e in scenario.package.entries}
@@ -198,9 +196,7 @@ def base_option_terms(setting: Setting, month: int) -> dict[str, np.ndarray]:
         "option.hardware_cost": money * np.array([o.hardware_cost for o in options]),
         "option.compliance_cost": np.zeros(len(options)),
         "option.perceived_risk": np.array([o.perceived_risk for o in options]),
-        "option.confidentiality_exposure": np.array(
-            [o.confidentiality_exposure for o in options]
-        ),
+        "option.confidentiality_exposure": np.array([o.confidentiality_exposure for o in options]),
         "option.dependence_exposure": np.array([o.dependence_exposure for o in options]),
         "option.fit": np.array([o.fit for o in options]),
         "option.capability_lag": np.array([o.capability_lag for o in options]),
@@ -355,9 +351,7 @@ def offers(
     hosting = terms.option["option.hosting_cost"]
     compliance = terms.option["option.compliance_cost"]
 
-    mass = np.float64(
-        supply.reentry_mass(presence, reentry, values["choice.open_share"])
-    )
+    mass = np.float64(supply.reentry_mass(presence, reentry, values["choice.open_share"]))
     variety = np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass)))
     risk = (
         terms.option["option.perceived_risk"]
@@ -495,9 +489,7 @@ class Traits:
     narrow_share: np.ndarray
 
 
-def traits(
-    setting: Setting, persons: np.ndarray, maturity: np.ndarray, cell: np.ndarray
-) -> Traits:
+def traits(setting: Setting, persons: np.ndarray, maturity: np.ndarray, cell: np.ndarray) -> Traits:
     """Fixed traits of firms of given size, maturity and cell (``ndarray[firms]`` each)."""
     values = setting.values
     size = behaviour.log_size(persons)

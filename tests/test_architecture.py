@@ -17,7 +17,7 @@ PACKAGE = ROOT / "econsim"
 
 LAYER_0 = {"parameters", "arithmetic", "draws", "data", "results"}
 LAYER_1 = {"population", "behaviour", "supply", "accounts", "policy"}
-LAYER_2 = {"scenario", "meanfield"}
+LAYER_2 = {"scenario", "setting", "meanfield"}
 LAYER_3 = {"engine"}
 LAYER_4 = {"model", "experiments", "figures"}
 LAYER_5 = {"brief"}
@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Layer 1: never one another; the engine introduces them.
     **{module: LAYER_0 for module in LAYER_1},
     "scenario": LAYER_0 | {"policy"},
-    "meanfield": LAYER_0 | LAYER_1,
+    "setting": LAYER_0 | LAYER_1 | {"scenario"},
+    "meanfield": LAYER_0 | LAYER_1 | {"scenario", "setting"},
     "engine": LAYER_0 | LAYER_1 | LAYER_2,
     "model": BELOW_4,
     "experiments": BELOW_4,

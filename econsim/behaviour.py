@@ -119,25 +119,25 @@ def voucher_payment(up_front, rate, cap):
 
 
 def yearly_cost(
-    persons, scale, wedge, seat_cost, set_up_annuity, hardware_annuity, running_cost, relief
+    usage, scale, wedge, seat_cost, set_up_annuity, hardware_annuity, running_cost, relief
 ):
     """Money cost of an option a year, as the firm weighs it.
 
-    ``persons * seat cost + wedge * (annuities of set-up and hardware - annuity of the voucher) +
+    ``usage * seat cost + wedge * (annuities of set-up and hardware - annuity of the voucher) +
     hosting and compliance``.
 
     Args:
-        persons: persons engaged.
+        usage: persons engaged times depth: light users buy fewer seats.
         scale: :func:`size_scale`.
         wedge: weight of up-front money (1, or more for firms with credit limits).
-        seat_cost: currency per person and year (price times seats per person).
+        seat_cost: currency per person and year (price times seats per person of a deep user).
         set_up_annuity: yearly equivalent of set-up in a firm of 10 persons.
         hardware_annuity: yearly equivalent of hardware.
         running_cost: hosting and compliance, currency per firm and year.
         relief: yearly equivalent of the voucher.
     """
     up_front = np.maximum(scale * set_up_annuity + hardware_annuity - relief, 0.0)
-    return persons * seat_cost + wedge * up_front + running_cost
+    return usage * seat_cost + wedge * up_front + running_cost
 
 
 def option_value(benefit_, cost, trait, taste, beta):

@@ -409,6 +409,12 @@ SCHEMAS: dict[str, Schema] = {
         ("tier 0-2",),
         {"region": REGIONS, "sector": SECTORS, "indicator": ("regulated_data_tier",)},
     ),
+    "ai_considered": _schema(
+        ("region", "size_class", "year"),
+        ("percent of enterprises",),
+        {**_SIZE_SCHEMA_PARTS},
+        extra=("scope",),
+    ),
     "fitted_shifts": _schema(
         ("dimension", "key", "indicator"),
         ("log points",),

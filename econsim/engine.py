@@ -73,7 +73,8 @@ class Firms:
         narrow: whether it uses narrow AI.
         compliance: uniform draw; the firm can use an option available to a larger share.
         weight: enterprises in units of WEIGHT_UNIT, whole numbers.
-        weight_persons, weight_value, weight_scale: weight times the column, whole numbers.
+        weight_usage, weight_value, weight_scale: weight times usage (persons engaged times
+            depth), value added and set-up scale, whole numbers.
         start: ``ndarray[13]``, first row of each evaluation month.
         option: current option, 0 none, ``k + 1``.
         tenure: years of experience, in classes.
@@ -98,7 +99,7 @@ class Firms:
     narrow: np.ndarray
     compliance: np.ndarray
     weight: np.ndarray
-    weight_persons: np.ndarray
+    weight_usage: np.ndarray
     weight_value: np.ndarray
     weight_scale: np.ndarray
     start: np.ndarray
@@ -146,6 +147,7 @@ def build_firms(bound: Setting, rows: int | str, seed: int) -> Firms:
     maturity = mature.astype(np.float64)
     trait = setting.traits(bound, people.persons, maturity, people.cell)
     deep = luck("depth") < values["benefit.deep_share"]
+    depth = np.where(deep, 1.0, values["benefit.light_depth"])
     evaluation = np.minimum(np.floor(luck("evaluation_month") * 12.0), 11.0).astype(np.int64)
     order = np.argsort(evaluation, kind="stable")
     value_added = people.value_added * values["economy.price_index_2024"]
@@ -159,7 +161,7 @@ def build_firms(bound: Setting, rows: int | str, seed: int) -> Firms:
         "scale": trait.scale,
         "wedge": trait.wedge,
         "hurdle": trait.hurdle,
-        "depth": np.where(deep, 1.0, values["benefit.light_depth"]),
+        "depth": depth,
         "deep": deep,
         "maturity": maturity,
         "applicable": luck("applicability") < trait.applicable_share,
@@ -173,7 +175,7 @@ def build_firms(bound: Setting, rows: int | str, seed: int) -> Firms:
         "narrow": luck("narrow") < trait.narrow_share,
         "compliance": luck("compliance"),
         "weight": weight,
-        "weight_persons": _whole(weight * people.persons),
+        "weight_usage": _whole(weight * people.persons * depth),
         "weight_value": _whole(people.weight * value_added),
         "weight_scale": _whole(weight * trait.scale),
     }
@@ -196,7 +198,7 @@ class Totals:
 
     Attributes:
         value: ``[cells, options, depth x tenure]``, weighted value added of users.
-        persons, firms, scale: ``[cells, options]`` of users.
+        usage, firms, scale: ``[cells, options]``; usage is persons engaged times depth.
         users: ``[cells]``, firms using narrow or general-purpose AI.
         considering: ``[cells]``.
         hurdle, surplus: ``[cells]``, currency a year.
@@ -206,7 +208,7 @@ class Totals:
     """
 
     value: np.ndarray
-    persons: np.ndarray
+    usage: np.ndarray
     firms: np.ndarray
     scale: np.ndarray
     users: np.ndarray
@@ -226,7 +228,7 @@ class Totals:
         users = np.bincount(firms.cell, weights=firms.weight * firms.narrow, minlength=cells)
         return cls(
             value=np.zeros((cells, options, _GROUPS)),
-            persons=np.zeros((cells, options)),
+            usage=np.zeros((cells, options)),
             firms=np.zeros((cells, options)),
             scale=np.zeros((cells, options)),
             users=users,
@@ -364,13 +366,19 @@ class Economy:
             appraisal = self.appraise(rows)
             self.settle(appraisal, appraisal.best())
 
-    def consider(self, rows: np.ndarray) -> np.ndarray:
-        """Update who considers AI; return the rows that do."""
+    def consider(self, rows: np.ndarray, now: np.ndarray | None = None) -> np.ndarray:
+        """Update who considers AI; return the rows that do.
+
+        Args:
+            rows: ``ndarray[evaluating]`` of row numbers.
+            now: whether each begins to consider (default: by the rule).
+        """
         firms = self.firms
         cell = firms.cell[rows]
-        now = behaviour.considers(
-            firms.applicable[rows], firms.threshold[rows], self.considering.cumulative[cell]
-        )
+        if now is None:
+            now = behaviour.considers(
+                firms.applicable[rows], firms.threshold[rows], self.considering.cumulative[cell]
+            )
         begun = now & ~firms.considering[rows]
         np.add.at(self.totals.considering, cell[begun], firms.weight[rows][begun])
         firms.considering[rows] |= now
@@ -415,7 +423,7 @@ class Economy:
             )
             voucher = behaviour.voucher_payment(up_front, rate, cap)
             cost = behaviour.yearly_cost(
-                persons,
+                persons * depth,
                 scale,
                 wedge,
                 offered.seat_cost[cell, k],
@@ -501,7 +509,7 @@ class Economy:
         cell = firms.cell[rows]
         group = firms.deep[rows] * behaviour.TENURE_CLASSES + tenure[uses]
         np.add.at(totals.value, (cell, k, group), sign * firms.weight_value[rows])
-        np.add.at(totals.persons, (cell, k), sign * firms.weight_persons[rows])
+        np.add.at(totals.usage, (cell, k), sign * firms.weight_usage[rows])
         np.add.at(totals.firms, (cell, k), sign * firms.weight[rows])
         np.add.at(totals.scale, (cell, k), sign * firms.weight_scale[rows])
 
@@ -543,11 +551,11 @@ class Economy:
             * offered.activity
             / 12.0
         )
-        persons = totals.persons * WEIGHT_UNIT
+        usage = totals.usage * WEIGHT_UNIT
         firms = totals.firms * WEIGHT_UNIT
-        services = persons * offered.reference_seat_cost / 12.0
+        services = usage * offered.reference_seat_cost / 12.0
         hosting = (firms * offered.hosting_cost).sum(axis=1) / 12.0
-        rents = persons * (offered.seat_cost - offered.reference_seat_cost) / 12.0
+        rents = usage * (offered.seat_cost - offered.reference_seat_cost) / 12.0
         foreign = np.array([o.foreign_share for o in self.scenario.options.values()])
         set_up = (totals.new_scale * WEIGHT_UNIT * offered.set_up_cost).sum(axis=1)
         compliance = (firms * offered.compliance_cost).sum(axis=1) / 12.0
@@ -633,7 +641,7 @@ class Economy:
         general = totals.firms.sum(axis=1) * unit
         users = totals.users * unit
         surveyed = np.where(self._surveyed, 1.0, 0.0)
-        spending = totals.persons * unit * offered.seat_cost + totals.firms * unit * (
+        spending = totals.usage * unit * offered.seat_cost + totals.firms * unit * (
             offered.running_cost
         )
         by_cell = {

@@ -21,7 +21,8 @@ from econsim.setting import Setting
 
 #: Rows of the reference population of the mean field, before maturity and depth are split.
 REFERENCE_ROWS = 2_000
-_CONTRACTION_ROUNDS = 500
+_NEWTON_ROUNDS = 100
+_TASTE_DIGITS = 10
 
 
 class MeanFieldError(ValueError):
@@ -127,7 +128,7 @@ def option_values(bound: Setting, offered: setting.Offers, firms: Nodes) -> np.n
             up_front, offered.voucher_rate[firms.cell], offered.voucher_cap[firms.cell]
         )
         cost = behaviour.yearly_cost(
-            firms.persons,
+            firms.persons * firms.depth,
             firms.traits.scale,
             firms.traits.wedge,
             offered.seat_cost[firms.cell, k],
@@ -256,8 +257,8 @@ def solve_tastes(scenario: Scenario) -> np.ndarray:
 
     Solved, not fitted: at every (lambda, open share) anew, on the scenario without its
     instruments, so that total use (narrow or general-purpose) equals ``survey.use_2024`` through
-    the region's survey and the options' shares equal :func:`target_shares`.  Berry's (1994)
-    contraction with nested-logit damping.
+    the region's survey and the options' shares equal :func:`target_shares` (Berry 1994), by
+    Newton's method on the mean field's closed form.
 
     Returns:
         ``ndarray[options]``.
@@ -290,71 +291,122 @@ class _Unhashed:
 
 @lru_cache(maxsize=256)
 def _solve_cached(key: tuple, carried: _Unhashed) -> np.ndarray:
-    scenario = carried.scenario.with_changes(instruments=())
-    bound = setting.bind(scenario)
-    values = scenario.values
+    return solve_bound(setting.bind(carried.scenario.with_changes(instruments=())))
+
+
+def solve_bound(bound: Setting) -> np.ndarray:
+    """:func:`solve_tastes` for a scenario already bound, without instruments (fitting uses it)."""
+    values = bound.values
     month = int(values["survey.reference_month"])
     everyone = nodes(bound)
     firms = everyone.take(surveyed(bound, everyone))
-    walked = path(bound, month + 1)
-    shares = target_shares(scenario)
+    walked = path(replace(bound, tastes=np.zeros(len(bound.options))), month + 1)
+    target = values["survey.use_2024"] / 100.0 / reporting_share(bound.scenario)
     present = bound.arrival <= month
-    narrow = firms.traits.narrow_share
-    weight = firms.weight / firms.weight.sum()
-    target = values["survey.use_2024"] / 100.0 / reporting_share(scenario)
-
-    # Values without constants do not change between rounds; only the constants move.
-    stack, considered = [], []
-    for past in range(month - 11, month + 1):
-        if past >= 0 and (bound.arrival <= past).any():
-            stack.append(option_values(bound, walked.offered[past], firms))
-            considered.append(considering_share(bound, firms, walked.cumulative[past]))
-    if not stack:
+    months = [m for m in range(max(month - 11, 0), month + 1) if (bound.arrival <= m).any()]
+    if not months:
         raise MeanFieldError("no AI option has arrived before the reference month")
-    tastes = np.zeros(len(bound.options))
-    dissimilarity = values["choice.lambda"]
+    stack = _Stack.build(bound, walked, firms, months)
+    shares = target_shares(bound.scenario)
+    tastes = _newton(stack, shares, present, target, values["choice.lambda"])
+    tastes = np.where(present, tastes, tastes[present].mean())
+    # The last bits of the iteration depend on the linear algebra library; the rounding does not.
+    return np.asarray(np.round(tastes, _TASTE_DIGITS))
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Option values of the surveyed nodes at their evaluations of the year, without constants.
+
+    Attributes:
+        top: ``[n]``, the largest value of each node and month (0 where nothing is feasible).
+        weights: ``[n, options]``, ``exp((V - top) / lambda)``, 0 where infeasible.
+        share: ``[n]``, the node's share of all surveyed firms, times considering, over 12.
+        narrow: ``[n]``, probability of narrow AI.
+        narrow_only: share of surveyed firms that use narrow AI.
+    """
+
+    top: np.ndarray
+    weights: np.ndarray
+    share: np.ndarray
+    narrow: np.ndarray
+    narrow_only: float
+
+    @classmethod
+    def build(cls, bound: Setting, walked: Path, firms: Nodes, months: list[int]) -> _Stack:
+        """Evaluate all months once; only the constants move between iterations."""
+        weight = firms.weight / firms.weight.sum()
+        dissimilarity = bound.values["choice.lambda"]
+        tops, weights, shares = [], [], []
+        for month in months:
+            value = option_values(bound, walked.offered[month], firms)
+            largest = value.max(axis=1)
+            top = np.where(largest > 0.5 * behaviour.NEVER, largest, 0.0)
+            relative = exp((value - top[:, None]) / dissimilarity)
+            weights.append(np.where(value > 0.5 * behaviour.NEVER, relative, 0.0))
+            tops.append(top)
+            shares.append(weight * considering_share(bound, firms, walked.cumulative[month]))
+        return cls(
+            np.concatenate(tops),
+            np.concatenate(weights),
+            np.concatenate(shares) / 12.0,
+            np.tile(firms.traits.narrow_share, len(months)),
+            float((weight * firms.traits.narrow_share).sum()),
+        )
+
+
+def _newton(
+    stack: _Stack, shares: np.ndarray, present: np.ndarray, target: float, dissimilarity: float
+) -> np.ndarray:
+    """Constants with the given shares and total use: damped Newton steps on log shares."""
+    chosen = np.flatnonzero(present)
+    wanted = shares[chosen] / shares[chosen].sum()
+    tastes = np.zeros(len(present))
+    if stack.narrow_only >= target:
+        raise MeanFieldError(
+            f"narrow AI alone ({100 * stack.narrow_only:.1f} %) exceeds the observed use "
+            f"({100 * target:.1f} %)"
+        )
     gap = np.inf
-    for _ in range(_CONTRACTION_ROUNDS):
-        users = (
-            sum(
-                c[:, None] * choice_probabilities(v + tastes[None, :], dissimilarity)
-                for v, c in zip(stack, considered, strict=True)
-            )
-            / 12.0
+    for _ in range(_NEWTON_ROUNDS):
+        weights = stack.weights[:, chosen] * exp(tastes[chosen] / dissimilarity)[None, :]
+        total = weights.sum(axis=1)
+        open_ = total > 0.0
+        safe = np.where(open_, total, 1.0)
+        inclusive = behaviour.inclusive_value(stack.top, safe, dissimilarity)
+        use = np.where(open_, behaviour.use_probability(inclusive), 0.0)
+        within = weights / safe[:, None]
+        users = (stack.share * use)[:, None] * within
+        by_option = users.sum(axis=0)
+        if (by_option <= 1e-280).any():
+            raise MeanFieldError("some AI option is worth its cost to no surveyed firm")
+        # Residuals: log shares against the wanted ones (all but the last), and total use.
+        slope = (
+            np.diag(by_option) / dissimilarity
+            - (users * (1.0 / dissimilarity - (1.0 - use))[:, None]).T @ within
         )
-        users = np.asarray(users)
-        by_option = (weight[:, None] * users).sum(axis=0)
-        general = by_option.sum()
-        if general <= 0.0:
-            raise MeanFieldError("no AI option is worth its cost to any surveyed firm")
-        # Total use moves with general-purpose use of firms without narrow AI.
-        total = (weight * (narrow + (1.0 - narrow) * users.sum(axis=1))).sum()
-        wanted = general + (target - total) * general / max(
-            float((weight * (1.0 - narrow) * users.sum(axis=1)).sum()), 1e-300
-        )
-        if wanted <= 0.0:
-            raise MeanFieldError(
-                f"narrow AI alone exceeds the observed use of {values['survey.use_2024']} %"
-            )
-        ratio = np.where(present, shares / shares[present].sum() * wanted, 1.0)
-        ratio = np.where(present, ratio / np.maximum(by_option, 1e-300), 1.0)
-        level = wanted / general
-        step = dissimilarity * log(ratio / level) + log(np.float64(level))
-        step = np.where(present, np.clip(step, -3.0, 3.0), 0.0)
-        tastes = tastes + step
+        only_general = users * (1.0 - stack.narrow)[:, None]
+        observed = stack.narrow_only + float(only_general.sum())
+        total_slope = ((stack.share * use * (1.0 - use) * (1.0 - stack.narrow))[:, None]
+                       * within).sum(axis=0)  # fmt: skip
+        log_slope = slope / by_option[:, None]
+        residual = np.log(by_option / wanted)
+        residual = np.append(residual[:-1] - residual[-1], np.log(observed / target))
+        jacobian = np.vstack([log_slope[:-1] - log_slope[-1], total_slope / observed])
+        try:
+            step = -np.linalg.solve(jacobian, residual)
+        except np.linalg.LinAlgError:
+            break
         gap = float(np.abs(step).max())
-        if gap < 1e-11:
+        tastes[chosen] += step * min(1.0, 1.0 / gap if gap > 0.0 else 1.0)
+        if gap < 1e-13 or np.abs(tastes).max() > 60.0:
             break
-        if np.abs(tastes).max() > 60.0:
-            break
-    if gap > 1e-6:
+    if gap > 1e-8:
         raise MeanFieldError(
             "the observed use in the reference month cannot be reproduced with these parameters "
             "(too few firms consider AI, or some option is feasible for too few)"
         )
-    if not present.all():
-        tastes = np.where(present, tastes, tastes[present].mean())
-    return np.asarray(tastes)
+    return tastes
 
 
 def solved(scenario: Scenario) -> Setting:

@@ -249,8 +249,9 @@ UNCERTAINTIES = _table(
             "assumption",
         ),
         (
-            "cost.seat_share", 0.3, "seats/person", 0.02, 1.0,
-            "Seats or usage-equivalent seats bought per person engaged in a using firm.",
+            "cost.seat_share", 0.4, "seats/person", 0.02, 1.0,
+            "Seats or usage-equivalent seats bought per person engaged in a deep user; light "
+            "users buy the share of it that their depth is.",
             "assumption: Ramp AI Index 2026, median spend 137 USD per employee and year",
         ),
         (

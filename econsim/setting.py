@@ -37,7 +37,8 @@ class Setting:
         arrival: ``ndarray[options]``, month of arrival.
         addresses: address of each option's own shock.
         labour_share, exposure, tier: ``ndarray[cells]``.
-        hurdle_shift, narrow_shift: ``ndarray[cells]``, fitted sector and country shifters.
+        hurdle_shift, narrow_shift: ``ndarray[cells]``, fitted sector and country shifters.  The
+            first raises the log hurdle and lowers considering and applicability alike.
         benefit_class: ``ndarray[cells]``; cells of one class always share a benefit rate.
         class_cell: ``ndarray[classes]``, one cell of each class.
         masks: target of an instrument -> ``ndarray[cells]`` of bool.
@@ -387,7 +388,7 @@ def offers(
         voucher_rate=terms.economy["voucher.rate"],
         voucher_cap=terms.economy["voucher.cap"],
         considering_pace=terms.economy["considering.pace"]
-        * exp(values["considering.maturity_slope"] * maturity),
+        * exp(values["considering.maturity_slope"] * maturity - setting.hurdle_shift),
         closed_multiple=closed_multiple,
         open_presence=presence,
         closed_frontier=closed,
@@ -437,6 +438,7 @@ class Considering:
         applicable = behaviour.logistic_share(
             _log_odds(values["considering.applicable_share"])
             + values["considering.applicable_size_slope"] * size
+            - setting.hurdle_shift
         )
         return cls(
             np.zeros(cells.count),
@@ -503,6 +505,7 @@ def traits(setting: Setting, persons: np.ndarray, maturity: np.ndarray, cell: np
         applicable_share=behaviour.logistic_share(
             _log_odds(values["considering.applicable_share"])
             + values["considering.applicable_size_slope"] * size
+            - setting.hurdle_shift[cell]
         ),
         narrow_share=behaviour.logistic_share(
             values["narrow.level"]

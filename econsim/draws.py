@@ -23,6 +23,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11, _S32 = (np.uint64(n) for n in (30, 27, 31, 11, 32))
 _TWO_TO_MINUS_53 = 2.0**-53
 _HALF_STEP = 2.0**-54
+_BELOW_ONE = 1.0 - 2.0**-53
 
 #: What a draw is for.  The number is part of the address: never renumber, only append.
 PURPOSES = {
@@ -86,7 +87,9 @@ def uniform(key, address, occasion):
         ``ndarray[firms]`` of float64.
     """
     counter = (occasion << _S32) + address
-    return (_mix(key + counter * _GAMMA) >> _S11) * _TWO_TO_MINUS_53 + _HALF_STEP
+    u = (_mix(key + counter * _GAMMA) >> _S11) * _TWO_TO_MINUS_53 + _HALF_STEP
+    # The half step rounds the very last of the 2**53 values up to 1, whose logarithm is 0.
+    return np.minimum(u, _BELOW_ONE)
 
 
 def gumbel(u):

@@ -158,9 +158,7 @@ class SME(mesa.Agent):
     def step(self) -> None:
         """The yearly evaluation: consider, appraise, decide, settle."""
         economy = self.model.economy
-        rows = economy.consider(
-            np.array([self.row]), np.array([bool(self.considers())])
-        )
+        rows = economy.consider(np.array([self.row]), np.array([bool(self.considers())]))
         if len(rows):
             appraisal = economy.appraise(rows)
             chosen = self.decide(self._choice(appraisal))
@@ -349,7 +347,7 @@ def _activation(wanted: str | None, agent_class: type[SME]) -> str:
     """Which activation runs; never one that would ignore what a subclass changes."""
     if wanted not in (None, "vectorised", "agents"):
         raise ModelError(f"unknown activation '{wanted}': vectorised or agents")
-    if not (isinstance(agent_class, type) and issubclass(agent_class, SME)):
+    if not issubclass(agent_class, SME):
         raise ModelError("agent_class must be a subclass of SME")
     changed = _overrides(agent_class)
     views = sorted(changed - set(DECISIONS))
@@ -367,4 +365,3 @@ def _activation(wanted: str | None, agent_class: type[SME]) -> str:
         logger.info("%s changes a decision: running agents one by one", agent_class.__name__)
         return "agents"
     return wanted or "vectorised"
-

@@ -136,9 +136,7 @@ def predict(bound: Setting, years: tuple[int, ...] = WAVES) -> Prediction:
         general = meanfield.general_use(bound, walked, firms, wave_month(year)).sum(axis=1)
         use = firms.weight * (narrow + (1.0 - narrow) * general)
         total[year] = 100.0 * float(use.sum() / firms.weight.sum())
-        considering = meanfield.considering_share(
-            bound, firms, walked.cumulative[wave_month(year)]
-        )
+        considering = meanfield.considering_share(bound, firms, walked.cumulative[wave_month(year)])
         declined = firms.weight * (1.0 - narrow) * np.maximum(considering - general, 0.0)
         for kind, (names, index) in labels.items():
             if kind == "size":
@@ -315,8 +313,9 @@ def shifts_csv(shifts: Shifts) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        "dimension,key,indicator,value,unit,year,source,licence,reliability,note".split(",")
-    )
+        ["dimension", "key", "indicator", "value", "unit", "year", "source", "licence",
+         "reliability", "note"]
+    )  # fmt: skip
     for (dimension, key, indicator), value in sorted(shifts.items(), reverse=True):
         source = "Eurostat isoc_eb_ain2" if dimension == "sector" else "Eurostat isoc_eb_ai"
         note = (

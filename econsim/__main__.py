@@ -1,0 +1,5 @@
+"""``python -m econsim``: the command line."""
+
+from econsim.cli import main
+
+main()

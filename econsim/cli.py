@@ -1,0 +1,758 @@
+"""The command line: parse, call, show.
+
+Exit codes: 0 fine; 1 a defect; 2 the input is wrong; 3 some runs failed; 4 a check said no;
+5 the machine said no (disk, permission, memory); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import econsim
+from econsim import parameters as registry
+
+if TYPE_CHECKING:
+    from econsim.experiments.headline import GridPoint
+    from econsim.results import Comparison, Results
+    from econsim.scenario import Scenario
+
+logger = logging.getLogger("econsim")
+
+WRONG_INPUT, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 4, 5, 130
+
+#: The pairs that run when no scenario is named.
+HEADLINE_PAIRS = (("eu-diverse", "eu-restrictive"), ("us-diverse", "us-restrictive"))
+HEADLINE_YEAR = 2035
+#: Rows and replicates of the joint-axes grid: coarser than the headline itself.
+GRID_ROWS, GRID_REPLICATES = 8_000, 4
+
+app = typer.Typer(
+    name="econsim",
+    help="How small and medium enterprises adopt AI when open and closed models are both "
+    "available, or closed only, and what that does to GDP.  Conditional comparisons with their "
+    "uncertainty, never forecasts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioArguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SCENARIO...", help="names or files; the first is the baseline"),
+]
+Firms = Annotated[str | None, typer.Option("--firms", help="rows, at least 1000, or 'full'")]
+Replicates = Annotated[int | None, typer.Option("--replicates", min=1, max=100_000)]
+Seed = Annotated[int | None, typer.Option("--seed", help="run seed, 0 or more")]
+Months = Annotated[int | None, typer.Option("--months", help="months from 2021-01, 12 to 600")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, max=256)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of tables")]
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+
+def _say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _version(value: bool) -> None:
+    if value:
+        _say(f"econsim {econsim.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="log what happens")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="no progress, errors only")] = False,
+) -> None:
+    """Options before the command."""
+    level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", force=True)
+    app.info.epilog = "quiet" if quiet else None
+
+
+def _is_quiet() -> bool:
+    return app.info.epilog == "quiet"
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[Callable[[float], None] | None]:
+    """A progress bar with time left on standard error; nothing when it is not a terminal."""
+    if _is_quiet() or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task(text, total=1.0)
+        yield lambda share: bar.update(job, completed=share)
+
+
+# --- loading -----------------------------------------------------------------------------------
+
+
+def _load_all(names: Sequence[str], months: int | None) -> list[Scenario]:
+    from econsim.policy import month_label
+    from econsim.scenario import Run, ScenarioError, load
+
+    loaded = [load(name) for name in names]
+    if months is not None:
+        if not 12 <= months <= 600:
+            raise ScenarioError(f"--months {months} is outside 12 to 600")
+        loaded = [
+            s.with_changes(
+                run=Run(**{**s.run.model_dump(), "horizon": ("2021-01", month_label(months - 1))})
+            )
+            for s in loaded
+        ]
+    return loaded
+
+
+def _rows(text: str | None) -> int | str | None:
+    from econsim.scenario import ScenarioError
+
+    if text is None or text == "full":
+        return text
+    try:
+        rows = int(text.replace("_", ""))
+    except ValueError:
+        raise ScenarioError(f"--firms '{text}' is neither a whole number nor 'full'") from None
+    if rows < 1000:
+        raise ScenarioError(f"--firms {rows}: at least 1000 rows are needed")
+    return rows
+
+
+def _seed(seed: int | None) -> int | None:
+    from econsim.scenario import ScenarioError
+
+    if seed is not None and not 0 <= seed <= 10**12:
+        raise ScenarioError(f"--seed {seed} is outside 0 to 1,000,000,000,000")
+    return seed
+
+
+# --- run and compare ---------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    scenarios: ScenarioArguments = None,
+    firms: Firms = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
+    months: Months = None,
+    workers: Workers = None,
+    grid: Annotated[
+        bool, typer.Option("--grid/--no-grid", help="also over lambda and open share")
+    ] = True,
+    out: Annotated[Path | None, typer.Option("--out", help="folder for the results")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run scenarios (paired, the first is the baseline), print a table, store results.
+
+    Without names: the headline comparison, diverse against restrictive, for the EU and the US.
+    """
+    pairs = [list(scenarios)] if scenarios else [list(p) for p in HEADLINE_PAIRS]
+    rows, chosen_seed = _rows(firms), _seed(seed)
+    groups = [_load_all(names, months) for names in pairs]
+    places = [_place(out, group, len(groups)) for group in groups]
+    for place in places:
+        _check_writable(place)
+    collected = []
+    for group, place in zip(groups, places, strict=True):
+        collected.append(
+            _run_group(group, place, rows, replicates, chosen_seed, workers, grid, not as_json)
+        )
+    if as_json:
+        _say(json.dumps(collected, indent=1))
+
+
+def _place(out: Path | None, group: Sequence[Scenario], groups: int) -> Path:
+    name = "-vs-".join(s.name for s in (*group[1:], group[0])) if len(group) > 1 else group[0].name
+    if out is None:
+        return Path("results") / name
+    return out / name if groups > 1 else out
+
+
+def _check_writable(place: Path) -> None:
+    """Fail before the work, not after it."""
+    import tempfile
+
+    existing = place.resolve()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise NotADirectoryError(20, "not a folder", str(existing))
+    try:
+        with tempfile.TemporaryFile(dir=existing.parent if place.exists() else existing):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}: cannot write here", str(place)) from None
+
+
+def _run_group(
+    group: Sequence[Scenario],
+    place: Path,
+    rows: int | str | None,
+    replicates: int | None,
+    seed: int | None,
+    workers: int | None,
+    grid: bool,
+    show: bool,
+) -> dict[str, Any]:
+    from econsim.experiments import headline
+    from econsim.experiments.simulation import simulate
+    from econsim.results import compare, save, subset
+
+    with _progress(f"running {', '.join(s.name for s in group)}") as report:
+        results = simulate(
+            *group, rows=rows, replicates=replicates, seed=seed, workers=workers, progress=report
+        )
+    year = min(HEADLINE_YEAR, 2020 + group[0].run.months // 12)
+    summary: dict[str, Any] = {"folder": str(place), "year": year, "comparisons": []}
+    stored = list(results)
+    extra = {}
+    if len(group) == 1:
+        summary["scenario"] = _single(results[0], year, show)
+    comparisons = [compare(r, results[0]) for r in results[1:]]
+    points: dict[str, list[GridPoint]] = {}
+    if comparisons and grid:
+        small = min(GRID_ROWS, rows) if isinstance(rows, int) else GRID_ROWS
+        few = GRID_REPLICATES if replicates is None else min(GRID_REPLICATES, replicates)
+        with _progress("over lambda and open share") as report:
+            sets = headline.run_grid(
+                group, rows=small, replicates=few, seed=seed, workers=workers, progress=report
+            )
+        for number, c in enumerate(comparisons, start=1):
+            points[c.a.scenario] = headline.grid_points(sets, number)
+        stored += [subset(r, ("size_class",)) for found in sets.values() for r in found]
+    for c in comparisons:
+        summary["comparisons"].append(_comparison(c, year, points.get(c.a.scenario, []), show))
+        extra[f"headline-{c.a.scenario}.csv"] = _headline_csv(c, year)
+    save(stored, place, extra)
+    if show:
+        _say(f"stored in {place}\n")
+    return summary
+
+
+def _caution(result: Results) -> str:
+    return (
+        f"n = {result.replicates} replicates of {result.manifest['rows']:,} rows; intervals: "
+        "95 %, Monte Carlo noise only. A conditional comparison under stated assumptions, not a "
+        "forecast."
+        if isinstance(result.manifest["rows"], int)
+        else f"n = {result.replicates} replicates, one row per enterprise; intervals: 95 %, "
+        "Monte Carlo noise only. A conditional comparison, not a forecast."
+    )
+
+
+def _single(result: Results, year: int, show: bool) -> dict[str, Any]:
+    from econsim.experiments import headline
+    from econsim.results import estimate
+
+    sizes = result.labels["size_class"]
+    table = [
+        (label, estimate(result.yearly(name, year, by, group), result.unit(name)))
+        for label, name, by, group in headline.ROWS
+        if by != "size_class" or group in (*sizes, "10-249")
+    ]
+    if show:
+        _table(
+            f"{result.manifest['title']} ({year})",
+            ("", "value (95 % interval)", "unit"),
+            [(label, e.text(), e.unit) for label, e in table],
+        )
+        _say(_caution(result))
+    return {"name": result.scenario, "values": {label: _numbers(e) for label, e in table}}
+
+
+def _numbers(e: Any) -> dict[str, Any]:
+    interval = None if e.low != e.low else [e.low, e.high]
+    return {"mean": e.mean, "interval": interval, "n": e.n, "unit": e.unit}
+
+
+def _comparison(
+    c: Comparison, year: int, points: Sequence[GridPoint], show: bool
+) -> dict[str, Any]:
+    from econsim.experiments import headline
+
+    table = headline.lines(c, year)
+    ratio = c.pairing_gain("gdp", year)
+    if show:
+        _table(
+            f"{c.a.manifest['title']}\nagainst {c.b.manifest['title']} ({year})",
+            ("", c.a.scenario, c.b.scenario, "difference (95 % interval)", "unit of difference"),
+            [
+                (
+                    line.label,
+                    line.scenario.text() if line.baseline else "",
+                    line.baseline.text() if line.baseline else "",
+                    line.difference.text(),
+                    line.difference.unit,
+                )
+                for line in table
+            ],
+        )
+        _say(_caution(c.a))
+        _say(f"Unpaired interval of GDP / paired interval: {ratio:.1f}")
+    grid_rows = []
+    for point in points:
+        use = point.comparison.difference("use", year, "size_class", "10-249")
+        lost = point.comparison.difference("gdp", year)
+        surplus = point.comparison.difference("firms_surplus", year)
+        gni = point.comparison.difference("gni", year)
+        grid_rows.append((point, use, lost, gni, surplus))
+    if show and grid_rows:
+        _table(
+            f"The same over its joint axes, {c.a.scenario} less {c.b.scenario} ({year})",
+            (
+                "lambda", "open share", f"use, 10-249 persons [{grid_rows[0][1].unit}]",
+                f"GDP [{grid_rows[0][2].unit}]", "GNI [same]", "firms' surplus [same]",
+            ),
+            [
+                (f"{p.dissimilarity:g}", f"{p.open_share:g}", *(e.text() for e in found))
+                for p, *found in grid_rows
+            ],
+        )  # fmt: skip
+        _say(
+            f"Neither axis is identified by data on use. n = {grid_rows[0][1].n} replicates of "
+            f"{points[0].comparison.a.manifest['rows']:,} rows.\n"
+        )
+    return {
+        "a": c.a.scenario,
+        "b": c.b.scenario,
+        "lines": {
+            line.label: {
+                "a": _numbers(line.scenario) if line.baseline else None,
+                "b": _numbers(line.baseline) if line.baseline else None,
+                "difference": _numbers(line.difference),
+            }
+            for line in table
+        },
+        "unpaired_to_paired_interval": ratio,
+        "grid": [
+            {
+                "lambda": p.dissimilarity,
+                "open_share": p.open_share,
+                "use_10_249": _numbers(use),
+                "gdp": _numbers(lost),
+                "gni": _numbers(gni),
+                "firms_surplus": _numbers(surplus),
+            }
+            for p, use, lost, gni, surplus in grid_rows
+        ],
+        "scenario_hashes": [c.a.manifest["scenario_hash"], c.b.manifest["scenario_hash"]],
+    }
+
+
+def _headline_csv(c: Comparison, year: int) -> str:
+    from econsim.experiments import headline
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["year", "line", "scenario", "baseline", "unit", "difference", "low", "high", "n"]
+    )
+    for line in headline.lines(c, year):
+        d = line.difference
+        writer.writerow(
+            [year, line.label, c.a.scenario, c.b.scenario, d.unit, d.mean, d.low, d.high, d.n]
+        )
+    return text.getvalue()
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False)
+    for number, name in enumerate(header):
+        numbers = all(row[number][:1] in "-0123456789n" for row in rows)
+        right = number > 0 and numbers and header[number] != "name"
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="scenario A, or a folder of results")],
+    b: Annotated[str, typer.Argument(help="scenario B (the difference is A minus B)")],
+    outcome: Annotated[
+        str, typer.Option("--outcome", help="see 'econsim list --outcomes'")
+    ] = "gdp",
+    by: Annotated[
+        str | None, typer.Option("--by", help="country, sector, size_class or option")
+    ] = None,
+    year: Annotated[int | None, typer.Option("--year")] = None,
+    firms: Firms = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Paired difference A minus B of any outcome, with the interval of the difference."""
+    from econsim.experiments.simulation import simulate
+    from econsim.results import compare as pair
+    from econsim.results import outcome as check_outcome
+
+    check_outcome(outcome)
+    group = _load_all([b, a], None)
+    with _progress(f"running {b}, {a}") as report:
+        second, first = simulate(
+            *group,
+            rows=_rows(firms), replicates=replicates, seed=_seed(seed), workers=workers,
+            progress=report,
+        )  # fmt: skip
+    c = pair(first, second)
+    chosen = year or min(HEADLINE_YEAR, 2020 + group[0].run.months // 12)
+    rows = []
+    for label in first.groups(outcome, by):
+        here, there = c.level(outcome, chosen, by, label)
+        rows.append((label, here, there, c.difference(outcome, chosen, by, label)))
+    if as_json:
+        _say(
+            json.dumps(
+                {
+                    "outcome": outcome, "by": by, "year": chosen, "a": a, "b": b,
+                    "groups": {
+                        label: {
+                            "a": _numbers(x), "b": _numbers(y), "difference": _numbers(d),
+                        }
+                        for label, x, y, d in rows
+                    },
+                },
+                indent=1,
+            )
+        )  # fmt: skip
+        return
+    _table(
+        f"{check_outcome(outcome).label}: {a} less {b} ({chosen})",
+        (by or "", a, b, "difference (95 % interval)"),
+        [(label, x.text(), y.text(), d.text()) for label, x, y, d in rows],
+    )
+    _say(f"Levels in {first.unit(outcome)}; difference in {rows[0][3].unit}.")
+    _say(_caution(first))
+
+
+# --- scenarios and parameters ------------------------------------------------------------------
+
+
+@app.command("list")
+def list_(
+    outcomes: Annotated[bool, typer.Option("--outcomes", help="list outcomes instead")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the shipped scenarios, or the outcomes."""
+    if outcomes:
+        from econsim.results import OUTCOMES
+
+        rows = [(o.name, o.unit, o.kind, o.definition) for o in OUTCOMES.values()]
+        if as_json:
+            _say(json.dumps([dict(zip(("name", "unit", "kind", "definition"), r, strict=True))
+                             for r in rows], indent=1))  # fmt: skip
+        else:
+            _table("Outcomes", ("name", "unit", "kind", "definition"), rows)
+        return
+    from econsim.scenario import load, shipped
+
+    found = [load(name) for name in shipped()]
+    if as_json:
+        _say(
+            json.dumps(
+                [{"name": s.name, "title": s.title, "region": s.region, "hash": s.hash()}
+                 for s in found],
+                indent=1,
+            )
+        )  # fmt: skip
+    else:
+        _table(
+            "Scenarios", ("name", "region", "title"), [(s.name, s.region, s.title) for s in found]
+        )
+
+
+@app.command()
+def show(
+    scenario: Annotated[str, typer.Argument(help="name or file")],
+    month: Annotated[str | None, typer.Option("--month", help="terms in force in YYYY-MM")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the effective scenario: options, parameters that differ, instruments, hash."""
+    from econsim.policy import month_index, month_label
+
+    (s,) = _load_all([scenario], None)
+    if as_json:
+        _say(json.dumps({"name": s.name, "title": s.title, "hash": s.hash(), **s.canonical()},
+                        indent=1))  # fmt: skip
+        return
+    _say(f"{s.title}\n{s.claim}\nregion {s.region}, money in {s.currency} of 2024, "
+         f"{s.run.horizon[0]} to {s.run.horizon[1]}\nhash {s.hash()}\n")  # fmt: skip
+    _table(
+        "AI options",
+        ("name", "route", "deployment", "weights", "from", "price 2024"),
+        [
+            (n, o.route, o.deployment, "open" if o.open_weights else "closed", o.arrival,
+             f"{o.price:g} EUR/seat/year")
+            for n, o in s.options.items()
+        ],
+    )  # fmt: skip
+    for name, value in s.overrides.items():
+        p = registry.get(name)
+        _say(f"{name} = {value:g} {p.unit} (default {p.default:g})")
+    entries = s.package.entries
+    if month is not None:
+        try:
+            index = month_index(month)
+        except ValueError as error:
+            raise registry.ParameterError(f"--month: {error}") from None
+        entries = tuple(e for e in entries if e.strength(index) > 0.0)
+    if not entries:
+        _say("No instruments" + (f" in force in {month}." if month else "."))
+        return
+    _table(
+        "Instruments" + (f" in force in {month}" if month else ""),
+        ("instrument", "term", "change", "from", "to"),
+        [
+            (e.instrument, e.lever.replace("option.", f"{e.option}."),
+             f"{e.operation} {e.value:g}", month_label(e.start),
+             "end" if e.stop > 10**5 else month_label(e.stop - 1))
+            for e in entries
+        ],
+    )  # fmt: skip
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(help="scenario A")],
+    b: Annotated[str, typer.Argument(help="scenario B")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between two effective scenarios."""
+    first, second = _load_all([a, b], None)
+    found = list(_differences(first.canonical(), second.canonical(), ""))
+    if as_json:
+        _say(json.dumps([{"key": k, "a": x, "b": y} for k, x, y in found], indent=1))
+    elif not found:
+        _say(f"{a} and {b} are the same scenario (hash {first.hash()[:12]})")
+    else:
+        _table(f"{a} and {b}", ("key", a, b), [(k, _short(x), _short(y)) for k, x, y in found])
+
+
+def _short(value: Any) -> str:
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _differences(x: Any, y: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(x, dict) and isinstance(y, dict):
+        for name in dict.fromkeys((*x, *y)):
+            yield from _differences(x.get(name), y.get(name), f"{key}.{name}" if key else name)
+    elif isinstance(x, list) and isinstance(y, list):
+        for number in range(max(len(x), len(y))):
+            left = x[number] if number < len(x) else None
+            right = y[number] if number < len(y) else None
+            yield from _differences(left, right, f"{key}[{number + 1}]")
+    elif x != y:
+        yield key, x, y
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(help="scenario files or names")],
+    as_json: AsJson = False,
+) -> None:
+    """Validate scenario files; all are checked, and the first error of each is shown."""
+    from econsim.scenario import ScenarioError, load
+
+    wrong = {}
+    good = {}
+    for name in files:
+        try:
+            good[name] = load(name).hash()
+        except ScenarioError as error:
+            wrong[name] = str(error)
+    if as_json:
+        _say(json.dumps({"ok": good, "errors": wrong}, indent=1))
+    else:
+        for name, digest in good.items():
+            _say(f"ok  {name}  {digest[:12]}")
+        for message in wrong.values():
+            sys.stderr.write(f"error: {message}\n")
+    if wrong:
+        raise typer.Exit(WRONG_INPUT)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from econsim.scenario import schema as build
+
+    _say(json.dumps(build(), indent=1))
+
+
+@app.command()
+def parameters(
+    name: Annotated[str | None, typer.Argument(help="one parameter")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="lever, uncertainty or constant")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The parameter table: default, unit, bounds, definition, source."""
+    if kind is not None and kind not in ("lever", "uncertainty", "constant"):
+        raise registry.ParameterError(f"unknown kind '{kind}': lever, uncertainty or constant")
+    chosen = [registry.get(name)] if name else list(registry.PARAMETERS.values())
+    chosen = [p for p in chosen if kind is None or p.kind == kind]
+    if as_json:
+        _say(json.dumps([vars(p) for p in chosen], indent=1))
+        return
+    if name:
+        p = chosen[0]
+        _say(f"{p.name} ({p.kind})\n{p.definition}\ndefault {p.default:g} {p.unit}, "
+             f"{p.low:g} to {p.high:g}\nsource: {p.source}")  # fmt: skip
+        return
+    _table(
+        "Parameters",
+        ("name", "kind", "default", "bounds", "unit", "source"),
+        [
+            (p.name, p.kind, f"{p.default:g}", f"{p.low:g} to {p.high:g}", p.unit, p.source)
+            for p in chosen
+        ],
+    )
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Option("--out", help="folder for the fitted tables")] = Path(
+        "results/fit"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Fit the free numbers to EU AI use of 2021, 2023 and 2024 (a first fit, a few minutes)."""
+    from econsim.experiments import fit as fitting
+    from econsim.scenario import load
+
+    _check_writable(out)
+    with _progress("fitting") as report:
+        found = fitting.fit(load("eu-diverse"), report)
+    facts = fitting.observed()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "fitted_shifts.csv").write_text(fitting.shifts_csv(found.shifts), encoding="utf-8")
+    values = json.dumps(found.values, indent=1) + "\n"
+    (out / "fitted_values.json").write_text(values, encoding="utf-8")
+    if as_json:
+        _say(json.dumps({"values": found.values, "worst": found.worst}, indent=1))
+        return
+    _table(
+        "AI use by size class, percent of enterprises (EU-27)",
+        ("wave, persons", "model", "observed", "difference"),
+        [
+            (f"{y}, {s}", f"{found.prediction.size[y, s]:.2f}", f"{facts.size[y, s]:.2f}",
+             f"{found.prediction.size[y, s] - facts.size[y, s]:+.2f}")
+            for y in fitting.WAVES for s in fitting.SIZES
+        ],
+    )  # fmt: skip
+    _table(
+        "Fitted numbers", ("name", "fitted", "shipped default"),
+        [(n, f"{v:g}", f"{registry.get(n).default:g}") for n, v in found.values.items()],
+    )  # fmt: skip
+    moved = " ".join(f"{v:.2f}" for v in found.singular_values)
+    _say(f"worst size figure: {found.worst:.2f} percentage points; singular values of the data's "
+         f"information (prior units): {moved}\nstored in {out}")  # fmt: skip
+
+
+@app.command("app")
+def app_(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8501,
+) -> None:
+    """Open the Streamlit app on this machine."""
+    import subprocess
+
+    checkout = Path(__file__).resolve().parent.parent / "app.py"
+    bundled = Path(__file__).resolve().parent / "_bundled" / "app.py"
+    script = checkout if checkout.is_file() else bundled
+    command = [
+        sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port),
+        "--server.address", "127.0.0.1", "--browser.gatherUsageStats", "false",
+    ]  # fmt: skip
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """One clear line for wrong input and for a machine that says no; a trace for a defect."""
+    from econsim.data import DataError
+    from econsim.meanfield import MeanFieldError
+    from econsim.policy import PolicyError
+    from econsim.population import PopulationError
+    from econsim.results import ResultsError
+    from econsim.scenario import ScenarioError
+
+    wrong = (
+        ScenarioError, PolicyError, registry.ParameterError, PopulationError, MeanFieldError,
+        ResultsError, DataError,
+    )  # fmt: skip
+    try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        # --verbose and --quiet are understood before and after the command.
+        everywhere = [a for a in given if a in ("--verbose", "--quiet")]
+        rest = [a for a in given if a not in ("--verbose", "--quiet")]
+        code = app(args=[*everywhere, *rest], standalone_mode=False)
+        return int(code or 0)
+    except wrong as error:
+        sys.stderr.write(f"error: {error}\n")
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except MemoryError:
+        sys.stderr.write("error: not enough memory; use fewer firms\n")
+        return MACHINE
+    except OSError as error:
+        place = f" '{error.filename}'" if error.filename else ""
+        sys.stderr.write(f"error: the machine said no:{place} {error.strerror or error}\n")
+        return MACHINE
+    except typer.Exit as error:
+        return int(error.exit_code)
+    except typer.Abort:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except Exception as error:
+        # The parser's own errors (unknown option, missing argument) know how to show themselves;
+        # their class is not public in every supported version.
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            return WRONG_INPUT
+        logger.exception("a defect: please report it")
+        return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -95,12 +95,12 @@ def surveyed(bound: Setting, firms: Nodes) -> np.ndarray:
     """Nodes within the scope of the region's AI survey, ``ndarray[nodes]`` of bool.
 
     EU: 10 or more persons engaged, sections C-J, L-N and S (Eurostat isoc_eb_ai).  US: employers
-    (Census BTOS, all sectors).
+    with 10 to 249 persons, all sectors (Census BTOS), where both surveys' populations agree.
     """
     cells = bound.cells
     size = np.array([s not in ("nonemployer", "0-9") for s in cells.size_classes])
     if bound.scenario.region == "US":
-        size = np.array([s != "nonemployer" for s in cells.size_classes])
+        size = np.array([s in ("10-49", "50-249") for s in cells.size_classes])
         return np.asarray(size[cells.size][firms.cell])
     sector = np.array([s in data.SURVEY_SECTORS for s in cells.sectors])
     return np.asarray((sector[cells.sector] & size[cells.size])[firms.cell])

@@ -86,7 +86,7 @@ UNCERTAINTIES = _table(
             "30 % of tokens); Eurostat isoc_eb_ai 2024 route (27 %, diagnostic only)",
         ),
         (
-            "choice.beta", 0.6, "1", 0.1, 3.0,
+            "choice.beta", 0.5348, "1", 0.1, 3.0,
             "Elasticity of the odds of choosing AI to net saving over the hurdle.",
             _FIT,
         ),
@@ -104,18 +104,18 @@ UNCERTAINTIES = _table(
             "assumption: off by default, so that shares follow the nested logit exactly",
         ),
         (
-            "considering.hazard", 0.02, "1/month", 0.0001, 0.5,
+            "considering.hazard", 0.0133, "1/month", 0.0001, 0.5,
             "Hazard at which an applicable firm of 10 persons and low digital maturity begins to "
             "consider general-purpose AI, before peers.",
             _FIT,
         ),
         (
-            "considering.size_slope", 0.4, "1", -0.5, 1.5,
+            "considering.size_slope", 0.1995, "1", -0.5, 1.5,
             "Elasticity of the considering hazard to persons engaged.",
             _FIT,
         ),
         (
-            "considering.maturity_slope", 0.5, "log points", -1.0, 3.0,
+            "considering.maturity_slope", 0.2889, "log points", -1.0, 3.0,
             "Difference in the log hazard of considering between digitally mature firms and "
             "others.",
             _FIT,
@@ -128,29 +128,29 @@ UNCERTAINTIES = _table(
             "Sultan, Farley and Lehmann 1990: mean q 0.38 a year over 213 applications",
         ),
         (
-            "considering.applicable_share", 0.6, "share", 0.1, 1.0,
+            "considering.applicable_share", 0.5599, "share", 0.1, 1.0,
             "Share of firms of 10 persons to whose business general-purpose AI applies at all "
             "within the horizon.",
             _FIT + "; US Census BTOS AI supplement 2026: 61.6 % of non-users say not applicable",
         ),
         (
-            "considering.applicable_size_slope", 0.1, "log odds", -0.5, 1.0,
+            "considering.applicable_size_slope", 0.06833, "log odds", -0.5, 1.0,
             "Change of the log odds of applicability per unit of log persons engaged.",
             _FIT,
         ),
         (
-            "hurdle.size_elasticity", 0.6, "1", 0.0, 1.5,
+            "hurdle.size_elasticity", 0.7735, "1", 0.0, 1.5,
             "Elasticity of the hurdle (skill, data, attention, perceived risk) to persons "
             "engaged (phi).",
             _FIT,
         ),
         (
-            "hurdle.decline", 0.1, "1/year", -0.3, 1.0,
+            "hurdle.decline", 0.09434, "1/year", -0.3, 1.0,
             "Yearly log decline of the hurdle as tools, skills and examples spread.",
             _FIT,
         ),
         (
-            "hurdle.maturity_effect", 0.8, "log points", -1.0, 4.0,
+            "hurdle.maturity_effect", 0.7171, "log points", -1.0, 4.0,
             "By how much digital maturity lowers the log hurdle.",
             _FIT,
         ),
@@ -183,29 +183,29 @@ UNCERTAINTIES = _table(
             "fitted to Eurostat isoc_cicce_use 2023 (41.7 / 59.1 / 77.6 % by size class)",
         ),
         (
-            "narrow.level", -3.0, "log odds", -8.0, 2.0,
+            "narrow.level", -3.134, "log odds", -8.0, 2.0,
             "Log odds of using narrow AI (from before 2022) in a firm of 10 persons and low "
             "digital maturity.",
             _FIT,
         ),
         (
-            "narrow.size_slope", 0.4, "log odds", -0.5, 1.5,
+            "narrow.size_slope", 0.4826, "log odds", -0.5, 1.5,
             "Change of the log odds of narrow AI use per unit of log persons engaged.",
             _FIT,
         ),
         (
-            "narrow.maturity_slope", 0.6, "log odds", -1.0, 4.0,
+            "narrow.maturity_slope", 0.2131, "log odds", -1.0, 4.0,
             "Change of the log odds of narrow AI use with digital maturity.",
             _FIT,
         ),
         (
-            "coverage.midpoint", 50.0, "months", 0.0, 180.0,
+            "coverage.midpoint", 41.84, "months", 0.0, 180.0,
             "Month after January 2021, at the frontier's reference pace, at which the closed "
             "frontier can deliver half of the feasible savings.",
             _FIT + "; any ceiling fits: the level is a literature scenario",
         ),
         (
-            "coverage.rate", 0.06, "1/month", 0.005, 0.5,
+            "coverage.rate", 0.04826, "1/month", 0.005, 0.5,
             "Rate of the logistic path of coverage.",
             _FIT,
         ),
@@ -320,10 +320,11 @@ UNCERTAINTIES = _table(
             "assumption: range 0 to 0.8",
         ),
         (
-            "survey.us_reporting_share", 0.5, "share", 0.1, 1.0,
+            "survey.us_reporting_share", 0.33, "share", 0.1, 1.0,
             "Share of using firms that answer yes to the US BTOS question in its old wording "
             "(use in producing goods or services in the last two weeks).",
-            "assumption: until the US survey equation is calibrated",
+            "assumption: OECD G7 2025, core-business use in Europe about a third of any use; until the "
+            "US survey equation is calibrated",
         ),
         (
             "accounts.first_order", 0.0, "switch", 0.0, 1.0,
@@ -420,7 +421,7 @@ CONSTANTS = _table(
         (
             "survey.use_2024", 13.48, "percent", 0.1, 90.0,
             "Observed AI use that the option constants reproduce: enterprises with 10 or more "
-            "persons in the surveyed sectors (EU); all employers (US scenarios, BTOS).",
+            "persons in the surveyed sectors (EU); employers of 10 to 249 persons (US, BTOS).",
             "Eurostat isoc_eb_ai 2024 (E_AI_TANY, 10 or more persons)",
         ),
     ],

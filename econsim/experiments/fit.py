@@ -52,7 +52,7 @@ SURVEY_ERROR = 0.3
 CONSIDERED_ERROR = {2023: 3.0, 2024: 1.0}
 #: Share of a sector's or country's own deviation (log odds) that its shifters take up.
 SHRINKAGE = 0.85
-_SHIFT_ROUNDS = 12
+_SHIFT_ROUNDS = 15
 _OUTER_ROUNDS = 3
 
 
@@ -294,7 +294,21 @@ def _fit_shifts(scenario: Scenario, start: Shifts, facts: Observed) -> Shifts:
                     base = np.mean([_log_odds(model[y, key]) for y in have])
                     goals[dimension, key, indicator] = float(base + SHRINKAGE * (own - base))
     shifts = {k: start.get(k, 0.0) for k in sorted(goals)}
-    beta = scenario.values["choice.beta"]
+    # Total use is met by the option constants, so hurdle shifters only tell groups apart: their
+    # mean over surveyed firms is zero in each dimension.
+    bound = setting.bind(scenario)
+    everyone = meanfield.nodes(bound)
+    firms = everyone.take(meanfield.surveyed(bound, everyone))
+    cells = bound.cells
+    share = {
+        ("sector", k): w
+        for k, w in zip(cells.sectors, np.bincount(cells.sector[firms.cell], firms.weight,
+                                                   len(cells.sectors)), strict=True)
+    } | {
+        ("country", k): w
+        for k, w in zip(cells.countries, np.bincount(cells.country[firms.cell], firms.weight,
+                                                     len(cells.countries)), strict=True)
+    }  # fmt: skip
     for _ in range(_SHIFT_ROUNDS):
         now = predict(_bound(scenario, shifts))
         for (dimension, key, indicator), goal in goals.items():
@@ -302,9 +316,15 @@ def _fit_shifts(scenario: Scenario, start: Shifts, facts: Observed) -> Shifts:
             years = before[dimension] if indicator == "narrow" else (2024,)
             have = [y for y in years if (y, key) in model]
             gap = goal - float(np.mean([_log_odds(model[y, key]) for y in have]))
-            step = 0.6 * gap if indicator == "narrow" else -0.6 * gap / beta
-            moved = shifts[dimension, key, indicator] + max(-0.5, min(0.5, step))
+            step = 0.6 * gap if indicator == "narrow" else -0.5 * gap
+            moved = shifts[dimension, key, indicator] + max(-0.4, min(0.4, step))
             shifts[dimension, key, indicator] = max(-3.0, min(3.0, moved))
+        for dimension in before:
+            mine = [k for k in shifts if k[0] == dimension and k[2] == "hurdle"]
+            total = sum(share[dimension, k[1]] for k in mine)
+            mean = sum(shifts[k] * share[dimension, k[1]] for k in mine) / total
+            for k in mine:
+                shifts[k] -= mean
     return shifts
 
 

@@ -11,6 +11,9 @@ hurdle, nested-logit shocks that persist, experience) and same monthly totals (u
 value gain, hurdles, moves).  What is not the firm loop is shared with econsim: the population and
 its thresholds (:func:`econsim.engine.build_firms`), the month's offers by cell
 (:func:`econsim.setting.offers`) and the spread of considering.  The luck is the agents' own.
+The two implementations share no line of the choice rule, so agreement checks both; when the
+engine's rules change on purpose, :class:`Firm` must follow.
+
 The models do *less* than the engine: no ledger, no outcomes by sector, size and country and, unless
 asked for, no firms' surplus; ratios of speed therefore err in their favour.
 
@@ -481,7 +484,7 @@ def compare(
     effective = enterprises**2 / float((weight**2).sum())
     print(
         f"{rows:,} firms (as good as {effective:,.0f} equally weighted ones), {months} months, "
-        f"seed {seed}, scenario {described.name if hasattr(described, 'name') else ''}",
+        f"seed {seed}, scenario {described.name}",
         file=stream,
     )
     agree = True
@@ -522,11 +525,11 @@ def compare(
             print(line, file=stream)
         for key in ("gain", "hurdle", "surplus"):
             base = reference[month][key]
-            ratios = [h[month][key] / base if base else math.nan for h in histories.values()]
-            print(
-                f"{key + ', engine = 1':32}{1.0:9.2f}" + "".join(f"{r:20.3f}" for r in ratios),
-                file=stream,
-            )
+            line = f"{key + ', engine = 1':32}{1.0:9.2f}"
+            for history in histories.values():
+                value = history[month][key]
+                line += f"{value / base:20.3f}" if base and value else f"{'-':>20}"
+            print(line, file=stream)
     return agree
 
 

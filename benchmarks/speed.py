@@ -384,7 +384,8 @@ def main() -> int:
             line = f"{name:42}{millions(speed):28}"
             if name in found["engine_ratio"]:
                 ratio = found["engine_ratio"][name]
-                line += f"{ratio['median']:6.1f} times as fast ({ratio['min']:.1f} - {ratio['max']:.1f})"
+                line += f"{ratio['median']:6.1f} times as fast"
+                line += f" ({ratio['min']:.1f} - {ratio['max']:.1f})"
             print(line)
 
         sizes = by_size(described, arguments.sizes, months, repeats, start)

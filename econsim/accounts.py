@@ -59,6 +59,10 @@ class Flows:
         mark_up_share: share of resident suppliers' receipts that is mark-up.
         shares: (household, government, investment) shares of baseline GDP.
         rest_labour_share: labour share of the rest of the economy.
+        programme: public spending on programmes; bought from the rest of the economy instead of
+            household consumption.
+        cost_of_funds: marginal cost of public funds; what exceeds 1 is output lost in the rest
+            of the economy.
     """
 
     baseline: np.ndarray
@@ -75,6 +79,8 @@ class Flows:
     mark_up_share: float
     shares: tuple[float, float, float]
     rest_labour_share: float
+    programme: float = 0.0
+    cost_of_funds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,14 @@ class Month:
         value_added: of firms by cell (their part of GDP), ``ndarray[cells]``.
         contribution: ``ndarray[cells]``, each cell's part of ``gdp - baseline_gdp``, including
             the labour that its suppliers take from the rest of the economy.
+        funds: output lost to the marginal cost of public funds (not in any cell).
         rest_value_added: of the rest of the economy and AI suppliers, total.
         imports_ai: AI services and hardware bought abroad.
         hours: set-up, compliance and the real share of the hurdle.
         rents_domestic: payments to resident suppliers above reference prices.
         worst: largest relative error of the identities.
         ledger: the postings.
+        book: the amounts of all flows from the rules, before they were posted.
     """
 
     gdp: float
@@ -137,12 +145,14 @@ class Month:
     baseline_gdp: float
     value_added: np.ndarray
     contribution: np.ndarray
+    funds: float
     rest_value_added: float
     imports_ai: float
     hours: float
     rents_domestic: float
     worst: float
     ledger: Ledger
+    book: dict[str, float]
 
 
 def close(flows: Flows) -> Month:
@@ -159,17 +169,18 @@ def close(flows: Flows) -> Month:
     supplier_labour = (1.0 - flows.mark_up_share) * flows.services_domestic
     baseline_gdp = float(flows.baseline.sum() + flows.baseline_rest.sum())
     costs = flows.hours + supplier_labour + flows.services_foreign
-    net = float((flows.gain - costs).sum()) / baseline_gdp
+    funds = (flows.cost_of_funds - 1.0) * (float(flows.vouchers.sum()) + flows.programme)
+    net = (float((flows.gain - costs).sum()) - funds) / baseline_gdp
     change = baseline_gdp * (float(exp(np.float64(net))) - 1.0)
     gross = float(flows.gain.sum())
-    stretch = (change + float(costs.sum())) / gross if gross > 0.0 else 1.0
+    stretch = (change + float(costs.sum()) + funds) / gross if gross > 0.0 else 1.0
     gain = flows.gain * stretch
     contribution = gain - costs
 
     output = flows.baseline + gain - flows.hours
     services = flows.services_domestic + flows.services_foreign
     value_added = output - services
-    rest_output = float(flows.baseline_rest.sum()) - float(supplier_labour.sum())
+    rest_output = float(flows.baseline_rest.sum()) - float(supplier_labour.sum()) - funds
     book = _book(flows, output, value_added, rest_output, supplier_labour, baseline_gdp)
     ledger = _post(book)
     gdp, worst = check(ledger, book)
@@ -180,12 +191,14 @@ def close(flows: Flows) -> Month:
         baseline_gdp=baseline_gdp,
         value_added=value_added,
         contribution=contribution,
+        funds=funds,
         rest_value_added=rest_output + book["services_domestic"],
         imports_ai=book["services_foreign"] + book["hardware"],
         hours=float(flows.hours.sum()),
         rents_domestic=book["rents_domestic"],
         worst=worst,
         ledger=ledger,
+        book=book,
     )
 
 
@@ -210,7 +223,7 @@ def _book(
     book["output_firms"] = float(output.sum())
     book["output_rest"] = rest_output
     book["value_added"] = float(value_added.sum()) + book["services_domestic"] + rest_output
-    book["government"] = government * baseline_gdp
+    book["government"] = government * baseline_gdp + flows.programme
     book["investment_domestic"] = investment * baseline_gdp
     book["imports_consumer"] = max(-net_exports, 0.0) * baseline_gdp
     # Exports pay for AI imports: no part of a gain is borrowed from abroad.

@@ -677,6 +677,15 @@ def sector_vector(
     return vector
 
 
+@lru_cache(maxsize=1)
+def sectors_by_tier() -> tuple[tuple[str, ...], ...]:
+    """Sections of regulated-data tier 0, 1 and 2 (judgement from EU law, docs/data.md)."""
+    tiers = sector_vector("confidentiality_by_sector", "EU27", "regulated_data_tier")
+    return tuple(
+        tuple(s for s, t in zip(SECTORS, tiers, strict=True) if t == tier) for tier in (0, 1, 2)
+    )
+
+
 def digest(folder: str | Path | None = None) -> str:
     """SHA-256 (hex) of all shipped tables, the data hash of a result's provenance.
 

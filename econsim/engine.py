@@ -45,6 +45,7 @@ RECORDED = {
     "rents_foreign": (),
     "rents_domestic": (),
     "public_spending": (),
+    "misuse_cost": (),
     "leavers": (),
     "switchers": (),
     "evaluating_users": (),
@@ -400,7 +401,12 @@ class Economy:
         compliance, current = firms.compliance[rows], firms.option[rows]
         rate, cap = offered.voucher_rate[cell], offered.voucher_cap[cell]
         life = setting.annuity(values["cost.interest"], values["cost.set_up_life"])
-        switching = life * values["choice.switching_cost"] * values["economy.currency_per_eur"]
+        switching = (
+            life
+            * values["choice.switching_cost"]
+            * values["economy.currency_per_eur"]
+            * offered.switching_multiple[cell]
+        )
         key = firms.key[rows]
         occasion = np.uint64(self.period // 12 + 1)
         turn = np.full(len(rows), occasion)
@@ -580,6 +586,8 @@ class Economy:
                 rents_foreign=(rents * foreign).sum(axis=1),
                 rents_domestic=(rents * (1.0 - foreign)).sum(axis=1),
                 vouchers=totals.vouchers,
+                programme=offered.programme / 12.0,
+                cost_of_funds=values["accounts.marginal_cost_of_funds"],
                 labour_share=bound.labour_share,
                 mark_up_share=values["supply.mark_up_share"],
                 shares=(
@@ -670,7 +678,11 @@ class Economy:
         series["ai_spending", "option"][month] = spending.sum(axis=0)
         base_by_country = self.bound.gdp * offered.activity
         series["baseline_gdp", "country"][month] = base_by_country
-        series["gdp", "country"][month] = base_by_country + series["contribution", "country"][month]
+        # The cost of public funds belongs to no cell: countries bear it by their GDP.
+        lost = 12.0 * closed.funds * base_by_country / base_by_country.sum()
+        series["gdp", "country"][month] = (
+            base_by_country + series["contribution", "country"][month] - lost
+        )
         single = {
             "gdp": 12.0 * closed.gdp,
             "baseline_gdp": 12.0 * closed.baseline_gdp,
@@ -680,7 +692,8 @@ class Economy:
             "resource_hours": 12.0 * closed.hours,
             "rents_foreign": 12.0 * (closed.gdp - closed.gni),
             "rents_domestic": 12.0 * closed.rents_domestic,
-            "public_spending": 12.0 * float(totals.vouchers.sum()),
+            "public_spending": 12.0 * float(totals.vouchers.sum()) + offered.programme,
+            "misuse_cost": float((totals.firms * unit * offered.misuse_cost).sum()),
             "leavers": totals.leavers * unit,
             "switchers": totals.switchers * unit,
             "evaluating_users": totals.evaluating * unit,

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from econsim import parameters
 from econsim.results import (
     CONFIDENCE,
     Comparison,
@@ -242,7 +241,7 @@ def _turned(gap: Estimate) -> Estimate:
     return Estimate(-gap.mean, -gap.high, -gap.low, gap.n, gap.unit)
 
 
-def _amount(text: str, unit: str) -> str:
+def amount(text: str, unit: str) -> str:
     """A number with its unit as it is read: ``EUR 3 billion a year``, ``3 percentage points``."""
     money, found, _ = unit.partition(" billion per year")
     if found:
@@ -264,10 +263,10 @@ def finding(gap: Estimate, subject: str, year: int) -> str:
         return f"no difference in {subject} in {year}"
     level = f"{100.0 * CONFIDENCE:g} % interval"
     if holds_zero(gap):
-        inside = _amount(interval(gap), gap.unit)
+        inside = amount(interval(gap), gap.unit)
         return f"no clear difference in {subject} in {year} ({level} {inside})"
     size = _turned(gap)
-    words = f"{subject} {_amount(number(size), gap.unit)} {'lower' if gap.mean < 0 else 'higher'}"
+    words = f"{subject} {amount(number(size), gap.unit)} {'lower' if gap.mean < 0 else 'higher'}"
     inside = f"{level} {interval(size)}" if math.isfinite(gap.low) else interval(size)
     return f"{words} in {year} ({inside})"
 
@@ -277,7 +276,8 @@ def month_words(month: str) -> str:
     return f"{_MONTHS[int(month[5:7]) - 1]} {month[:4]}"
 
 
-def _replicates(results: Results) -> str:
+def run_size(results: Results) -> str:
+    """Number of replicates and of firms, in words."""
     rows = results.manifest.get("rows", "")
     firms = f"{rows:,} firms" if isinstance(rows, int) else "one row per firm"
     n = results.replicates
@@ -291,7 +291,18 @@ def _note(results: Results) -> str:
         else f"Band: {100.0 * CONFIDENCE:g} % interval of the mean over replicates (Monte Carlo "
         "noise only; uncertain parameters are not in it). "
     )
-    return f"{_replicates(results)}. {band}{CONDITIONAL}"
+    return f"{run_size(results)}. {band}{CONDITIONAL}"
+
+
+def _clipped(name: str, length: int = 24) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def _lines(comparison: Comparison) -> str:
+    return (
+        f"Solid: {comparison.b.scenario}; dashed: {comparison.a.scenario}; bold: firms with "
+        f"{PERSONS[HEADLINE_GROUP]} persons, the headline population."
+    )
 
 
 def _source(results: Results) -> str:
@@ -430,7 +441,7 @@ def adoption_by_size(results: Comparison | Results | Sequence[Results]) -> Figur
         title=title,
         subtitle=subtitle,
         alt=alt,
-        note=_note(main),
+        note=_note(main) if comparison is None else f"{_lines(comparison)} {_note(main)}",
         source=_source(main),
         data=pd.DataFrame(rows),
         provenance=provenance(*shown),
@@ -461,7 +472,7 @@ def _adoption_words(main: Results, groups: Sequence[str], year: int) -> tuple[st
     ]
     alt = (
         f"Line chart of AI use by size class, {FIRST_YEAR} to {year}. In December {year}, by "
-        f"persons engaged: {'; '.join(levels)}. {_replicates(main)}."
+        f"persons engaged: {'; '.join(levels)}. {run_size(main)}."
     )
     return title, alt
 
@@ -479,7 +490,7 @@ def _adoption_alt(comparison: Comparison, groups: Sequence[str], year: int) -> s
         f"Line chart of AI use by size class, {FIRST_YEAR} to {year}, and of the difference "
         f"between scenarios. In December {year}, by persons engaged, "
         f"{short_title(comparison.b)} and {short_title(comparison.a)}: {'; '.join(parts)}. "
-        f"{_replicates(comparison.a)}."
+        f"{run_size(comparison.a)}."
     )
 
 
@@ -523,15 +534,15 @@ def gdp_effect(
     extreme = yearly[peak]
     other_way = extreme.mean * final.mean < 0 or holds_zero(final)
     if not holds_zero(extreme) and (other_way or abs(extreme.mean) > 2 * abs(final.mean)):
-        size = _amount(number(_turned(extreme)), unit)
+        size = amount(number(_turned(extreme)), unit)
         title += f"; at most {size} {'lower' if extreme.mean < 0 else 'higher'}, in {years[peak]}"
     share = comparison.difference("gdp_gain", year)
     alt = (
         f"Line chart of the difference in GDP, {FIRST_YEAR} to {year}, {short_title(main)} minus "
-        f"{short_title(comparison.b)}. In {year} it is {_amount(number(final), unit)} "
+        f"{short_title(comparison.b)}. In {year} it is {amount(number(final), unit)} "
         f"({interval(final)}), or {number(share)} percent of baseline GDP. The largest difference "
-        f"of a year is {_amount(number(extreme), unit)} ({interval(extreme)}), in {years[peak]}. "
-        f"{_replicates(main)}."
+        f"of a year is {amount(number(extreme), unit)} ({interval(extreme)}), in {years[peak]}. "
+        f"{run_size(main)}."
     )
     start = first_instrument or first_difference(comparison)
     if start:
@@ -596,14 +607,14 @@ def headline_grid(points: Sequence[Point], year: int | None = None) -> Figure:
                 }
             )  # fmt: skip
         least, most = min(gaps, key=lambda e: e.mean), max(gaps, key=lambda e: e.mean)
-        span = _amount(f"{number(least)} to {number(most)}", least.unit)
+        span = amount(f"{number(least)} to {number(most)}", least.unit)
         unclear = sum(holds_zero(g) for g in gaps)
         titles.append(f"{words} {span}")
         low, high = ordered[gaps.index(least)], ordered[gaps.index(most)]
         alts.append(
-            f"{words}: from {_amount(number(least), least.unit)} at lambda "
+            f"{words}: from {amount(number(least), least.unit)} at lambda "
             f"{low.dissimilarity:g} and open share {low.open_share:g} to "
-            f"{_amount(number(most), most.unit)} at lambda {high.dissimilarity:g} and open share "
+            f"{amount(number(most), most.unit)} at lambda {high.dissimilarity:g} and open share "
             f"{high.open_share:g}; the interval holds zero at {unclear} of {len(gaps)} points."
         )
     both = [r for p in ordered for r in (p.comparison.b, p.comparison.a)]
@@ -619,7 +630,7 @@ def headline_grid(points: Sequence[Point], year: int | None = None) -> Figure:
         alt="Two tables of differences by lambda and open share. " + " ".join(alts),
         note=(
             f"Each cell: mean and half the width of the {100.0 * CONFIDENCE:g} % interval over "
-            f"replicates; brackets: the interval holds zero. {_replicates(main)}. Neither axis is "
+            f"replicates; brackets: the interval holds zero. {run_size(main)}. Neither axis is "
             f"identified by data on use. {CONDITIONAL}"
         ),
         source=_source(main),
@@ -873,7 +884,7 @@ def _draw_adoption(figure: Figure) -> Any:
     _end_labels(chart, finals, (0.0, top), inner * share, 1)
     heading = "AI use, % of firms, by persons engaged"
     if paired:
-        heading = f"AI use, % of firms. Solid: {names[0]}; dashed: {names[-1]}"
+        heading = f"AI use, % of firms (dashed: {_clipped(names[-1])})"
     _panel_heading(chart, heading, 1)
     _start_line(chart, figure.marks.get("start"), 1, words=False)
     if paired:
@@ -1053,24 +1064,21 @@ def _add_heading(chart: Any, figure: Figure) -> None:
     assert inner > 0
 
 
-def joint_axes_words() -> dict[str, str]:
-    """Definitions of the two joint axes, from the parameter table."""
-    return {
-        name: parameters.get(name).definition for name in ("choice.lambda", "choice.open_share")
-    }
-
-
 __all__ = [
     "CONDITIONAL",
     "Figure",
     "adoption_by_size",
+    "amount",
     "finding",
     "first_difference",
     "gdp_effect",
     "headline_grid",
+    "interval",
     "last_year",
+    "minus",
     "number",
     "place",
     "provenance",
+    "run_size",
     "short_title",
 ]

@@ -91,7 +91,7 @@ UNCERTAINTIES = _table(
             _FIT,
         ),
         (
-            "choice.persistence", 0.8, "share/year", 0.5, 1.0,
+            "choice.persistence", 0.75, "share/year", 0.5, 1.0,
             "Probability that a firm keeps all its draws from one yearly evaluation to the next "
             "(rho); otherwise all are redrawn together.",
             "assumption: set so that 5-15 % of users leave in a year (range of survey and "
@@ -285,6 +285,44 @@ UNCERTAINTIES = _table(
             "assumption: NTIA comments 9-10 count stocks, not responses; 0 is in the range",
         ),
         (
+            "supply.silencing", 0.5, "share", 0.0, 1.0,
+            "Weight of the budget rule: the share of open contributors whose budget a duty "
+            "exceeds falls silent, times this weight (0: no response).",
+            "assumption: NTIA comments 29a-c name the channel; no measured response, so the prior "
+            "includes none",
+        ),
+        (
+            "supply.base_budget", 5.0e6, "EUR", 1.0e4, 1.0e10,
+            "Median budget of developers of open base models (lognormal).",
+            "Stability AI, comments to NTIA 2024, 8b: about 5 million USD to train a "
+            "70-billion-parameter model in 2024",
+        ),
+        (
+            "supply.base_budget_spread", 1.5, "log points", 0.1, 5.0,
+            "Standard deviation of the log budget of developers of open base models.",
+            "assumption",
+        ),
+        (
+            "supply.variant_budget", 1000.0, "EUR", 1.0, 1.0e7,
+            "Median budget of contributors of variants of open models (lognormal).",
+            "assumption: grass-roots developers (NTIA comments 9-10)",
+        ),
+        (
+            "supply.variant_budget_spread", 1.5, "log points", 0.1, 5.0,
+            "Standard deviation of the log budget of contributors of variants.",
+            "assumption",
+        ),
+        (
+            "supply.deployed_share", 0.1, "share", 0.0, 1.0,
+            "Share of open models and variants that are put on the market at all.",
+            "assumption",
+        ),
+        (
+            "supply.deployers_per_variant", 5.0, "firms", 0.0, 10000.0,
+            "Firms that deploy a variant: how often a duty pushed upstream falls on it.",
+            "assumption",
+        ),
+        (
             "supply.price_response", 0.25, "share", 0.0, 1.0,
             "Rise of the price of closed options when all open options leave.",
             "assumption: prior uniform 0 to 0.5, stress 1.0",
@@ -325,6 +363,11 @@ UNCERTAINTIES = _table(
             "(use in producing goods or services in the last two weeks).",
             "assumption: OECD G7 2025, core-business use in Europe about a third of any use; until the "
             "US survey equation is calibrated",
+        ),
+        (
+            "accounts.marginal_cost_of_funds", 1.2, "ratio", 1.0, 2.0,
+            "Cost to the economy of one unit of public money; what exceeds 1 is lost output.",
+            "assumption: range 1.0 to 1.5 in public-finance studies",
         ),
         (
             "accounts.first_order", 0.0, "switch", 0.0, 1.0,
@@ -414,6 +457,26 @@ CONSTANTS = _table(
             "Epoch AI 2025-2026: 3 to 4 months (90 % interval 1.1 to 5.3)",
         ),
         (
+            "supply.score_2024", 86.0, "percent", 10.0, 99.9,
+            "Score of the closed frontier on a general knowledge test (MMLU-like) in January 2024.",
+            "assumption: recalled published scores of GPT-4; unverified",
+        ),
+        (
+            "supply.score_slope", 0.069, "log odds/month", 0.001, 1.0,
+            "Rise of the log odds of that score per month of reference pace.",
+            "assumption: about 70 in late 2022 and 86 in 2024 (recalled; unverified)",
+        ),
+        (
+            "supply.compute_2024", 25.3, "log10 FLOP", 20.0, 30.0,
+            "Training compute of the closed frontier in January 2024.",
+            "assumption: between the thresholds 1e25 (EU AI Act, Art. 51) and 1e26 (EO 14110)",
+        ),
+        (
+            "supply.compute_growth", 0.699, "log10 FLOP/year", 0.05, 2.0,
+            "Growth of training compute at the frontier (about fivefold a year).",
+            "Epoch AI 2025",
+        ),
+        (
             "survey.reference_month", 37.0, "months", 0.0, 180.0,
             "Month whose observed use the option constants reproduce (February 2024).",
             "Eurostat isoc_eb_ai 2024; a wave means the end of February",
@@ -469,6 +532,76 @@ LEVERS = _table(
             "supply.reentry_share", 0.0, "share", 0.0, 1.0,
             "Share of open developers who re-enter as closed suppliers (kappa).",
             "assumption: 0 to 1, default 0.5 inside a ban",
+        ),
+        (
+            "supply.base_duty", 0.0, "EUR/model", 0.0, 1.0e9,
+            "Cost of duties and expected liability of an open base model.",
+            "NTIA comments 29a-b; LAION 2023 demand 2",
+        ),
+        (
+            "supply.variant_duty", 0.0, "EUR/variant", 0.0, 1.0e7,
+            "Cost of duties and expected liability of a variant of an open model.",
+            "NTIA comments 29a-b; LAION 2023 demand 2",
+        ),
+        (
+            "supply.duty_threshold", -1000.0, "months of reference pace", -1000.0, 10000.0,
+            "Duties fall on open models beyond this capability only.",
+            "EU AI Act Art. 51; EO 14110 (compute thresholds)",
+        ),
+        (
+            "supply.duty_scope", 1.0, "share", 0.0, 1.0,
+            "Share of open models and variants on which duties fall.",
+            "NTIA comments 29a (deployed or not)",
+        ),
+        (
+            "supply.exemption", 0.0, "share", 0.0, 1.0,
+            "Share of duties lifted from open models below systemic risk.",
+            "LAION 2023 demand 1; EU AI Act Art. 53(2)",
+        ),
+        (
+            "supply.systemic_threshold", 30.85, "months of reference pace", -1000.0, 10000.0,
+            "Capability beyond which an exemption no longer holds.",
+            "EU AI Act Art. 51: 1e25 FLOP",
+        ),
+        (
+            "supply.upstream_share", 0.0, "share", 0.0, 1.0,
+            "Share of deployers' duties on open models that falls on their developers.",
+            "NTIA comments 29c, 36",
+        ),
+        (
+            "supply.licence_threshold", 10000.0, "months of reference pace", -1000.0, 10000.0,
+            "Capability from which a model needs a licence before release.",
+            "NTIA comments 23-26",
+        ),
+        (
+            "supply.licence_delay_open", 0.0, "months", 0.0, 120.0,
+            "Delay of licensed open models.",
+            "NTIA comments 23-26",
+        ),
+        (
+            "supply.licence_delay_closed", 0.0, "months", 0.0, 120.0,
+            "Delay of licensed closed models.",
+            "NTIA comments 23-26",
+        ),
+        (
+            "supply.licence_refusal", 0.0, "share", 0.0, 1.0,
+            "Share of progress beyond the threshold that open models are refused.",
+            "NTIA comments 23-26",
+        ),
+        (
+            "public.programme", 0.0, "EUR/year", 0.0, 1.0e12,
+            "Public spending on a programme (labour and equipment, not transfers).",
+            "EuroHPC; OpenEuroLLM; national programmes",
+        ),
+        (
+            "firms.switching_cost", 1.0, "multiple", 0.0, 10.0,
+            "Multiplies the cost of moving between AI options.",
+            "NTIA comments 42; Data Act (EU 2023/2854)",
+        ),
+        (
+            "option.misuse_cost", 0.0, "EUR/firm/year", 0.0, 1.0e6,
+            "Social cost of misuse per using firm; never part of GDP, shown beside it.",
+            "NTIA comments 17-21, 28",
         ),
         (
             "option.available", 1.0, "share", 0.0, 1.0,
@@ -546,6 +679,8 @@ PARAMETERS: dict[str, Parameter] = {**UNCERTAINTIES, **CONSTANTS, **LEVERS}
 #: Names that older versions used, and what to write instead.
 RETIRED: dict[str, str] = {}
 
+#: Levers of these blocks are the same for all firms.
+ECONOMY_WIDE = ("supply.", "public.")
 OPTION_PREFIX = "option."
 OPTION_GROUPS = ("all", "closed", "open")
 

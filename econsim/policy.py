@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from econsim import data
 from econsim import parameters as registry
+from econsim.arithmetic import log
 from econsim.parameters import Parameter, ParameterError
 
 EPOCH_YEAR = 2021
@@ -168,10 +169,239 @@ class AdoptionVoucher(Dated):
     unit: str
 
 
+Money = Annotated[float, Field(ge=0.0, le=1e12)]
+#: Months that a licence may delay, a programme may save.
+Delay = Annotated[float, Field(ge=0.0, le=60.0)]
+
+
+class Threshold(Dated):
+    """An instrument that bites from a capability on, given as a score or as training compute.
+
+    ``score``: percent on an MMLU-like test; ``compute``: FLOP.  The model's frontier path turns
+    either into months of reference pace.
+    """
+
+    score: float | None = Field(default=None, gt=0.0, lt=100.0)
+    compute: float | None = Field(default=None, ge=1e20, le=1e32)
+
+    def capability(self, values: Mapping[str, float]) -> float | None:
+        """Frontier progress at the threshold, months of reference pace; none if not given."""
+        if self.score is not None:
+            return capability_at_score(
+                self.score, values["supply.score_2024"], values["supply.score_slope"]
+            )
+        if self.compute is not None:
+            return capability_at_compute(
+                self.compute, values["supply.compute_2024"], values["supply.compute_growth"]
+            )
+        return None
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Threshold:
+        if self.score is not None and self.compute is not None:
+            raise ValueError("give 'score' or 'compute', not both")
+        return self
+
+
+class Licensing(Threshold):
+    """A licence before release from a capability on: delay, cost, refusal.
+
+    Source: NTIA comments (Stability AI 2024), 23-28: MMLU 70; 1e25 and 1e26 FLOP.
+    """
+
+    delay_open: Delay = 0.0
+    delay_closed: Delay = 0.0
+    refusal_share: Share = 0.0
+    cost_per_model: Money = 0.0
+    unit: str
+
+    @model_validator(mode="after")
+    def _threshold_needed(self) -> Licensing:
+        if self.score is None and self.compute is None:
+            raise ValueError("licensing needs a threshold: 'score' or 'compute'")
+        return self
+
+
+class Obligations(Threshold):
+    """Pre-release duties: cost per open base model and per variant.
+
+    ``scope``: ``all`` models, those ``above_threshold``, or those ``deployed``.  Closed
+    laboratories bear the same duties without effect on their supply: the claim under test.
+    Source: NTIA comments 29a; LAION 2023, demand 2.
+    """
+
+    per_base_model: Money = 0.0
+    per_variant: Money = 0.0
+    scope: Literal["all", "above_threshold", "deployed"] = "all"
+    unit: str
+
+    @model_validator(mode="after")
+    def _scope_has_threshold(self) -> Obligations:
+        given = self.score is not None or self.compute is not None
+        if (self.scope == "above_threshold") != given:
+            raise ValueError("a threshold goes with scope 'above_threshold', and only with it")
+        return self
+
+
+class OpenExemption(Threshold):
+    """Lifts obligations and liability from open models below systemic risk.
+
+    Source: LAION 2023, demand 1; EU AI Act Art. 53(2) (lapses at 1e25 FLOP).
+    """
+
+    share: Share = 1.0
+
+
+class RiskProportionateDuties(Dated):
+    """Deployers' yearly duties by risk tier of the sector instead of one size for all.
+
+    Source: LAION 2023, demand 2; NTIA comments 30.
+    """
+
+    cost_by_tier: tuple[Money, Money, Money]
+    options: str = "all"
+    unit: str
+
+
+class UpstreamLiability(Dated):
+    """Expected liability of developers for what others do with their models.
+
+    Source: NTIA comments 29b.
+    """
+
+    per_base_model: Money = 0.0
+    per_variant: Money = 0.0
+    unit: str
+
+
+class MisallocatedResponsibility(Dated):
+    """Part of the duties of those who deploy open models falls on those who made them.
+
+    Source: NTIA comments 29c, 36.
+    """
+
+    share: Share
+
+
+class PublicCompute(Dated):
+    """Public computing for open research and small firms, until its budget is spent.
+
+    Source: LAION 2023, demand 3; EuroHPC AI Factories.
+    """
+
+    budget: float = Field(gt=0.0, le=1e12)
+    per_year: float = Field(gt=0.0, le=1e12)
+    lag_reduction: Delay = 0.0
+    hosting_price_cut: Share = 0.0
+    unit: str
+
+    def span(self) -> tuple[int, int]:
+        """The programme ends when its budget is spent, if not before."""
+        start, stop = super().span()
+        return start, min(stop, start + int(np.ceil(12.0 * self.budget / self.per_year - 1e-9)))
+
+
+class OpenModelProgramme(PublicCompute):
+    """A public programme for open models: lag, fit to languages and sectors, residence.
+
+    Source: EOSA 2025; OpenEuroLLM (37.4 million EUR).
+    """
+
+    fit_gain: Share = 0.0
+
+
+class Sandbox(Dated):
+    """A sandbox: lower compliance cost and perceived risk, usually in regulated sectors.
+
+    Source: LAION 2023.
+    """
+
+    compliance_cut: Share = 0.0
+    risk_cut: float = Field(default=0.0, ge=0.0, le=2.0)
+
+
+class EvaluationStandards(Dated):
+    """Public evaluation and standards: lower perceived risk of all options.
+
+    Source: NTIA comments 32.
+    """
+
+    risk_cut: float = Field(ge=0.0, le=2.0)
+
+
+class SkillsProgramme(Dated):
+    """Raises digital maturity and the pace of considering.
+
+    Source: EOSA 2025.
+    """
+
+    maturity_gain: Share = 0.0
+    considering_pace: float = Field(default=1.0, ge=1.0, le=10.0)
+    per_year: Money = 0.0
+    unit: str
+
+
+class DataProtection(Dated):
+    """Data protection or sovereign hosting: less exposure of data at hosted options.
+
+    Source: NTIA comments 8d, 41-42.
+    """
+
+    exposure_cut: Share
+
+
+class Portability(Dated):
+    """Lower switching costs and less dependence on one supplier.
+
+    Source: NTIA comments 42; Data Act (EU 2023/2854).
+    """
+
+    switching_cost_cut: Share = 0.0
+    dependence_cut: Share = 0.0
+
+
+class SupplierShock(Dated):
+    """A supplier's price, terms or exit at a date.
+
+    Source: NTIA comments 42.
+    """
+
+    options: str
+    price_rise: float = Field(default=0.0, ge=-0.95, le=10.0)
+    dependence_rise: Share = 0.0
+    exit_share: Share = 0.0
+
+
+class MisuseCost(Dated):
+    """Assumed social cost of misuse per using firm, shown beside GDP, never in it.
+
+    Source: NTIA comments 17-21, 28.
+    """
+
+    options: str = "open"
+    per_firm: float = Field(ge=0.0, le=1e6)
+    unit: str
+
+
 #: Named instruments of a scenario file: key -> model.
 INSTRUMENTS: dict[str, type[Dated]] = {
     "open_release_ban": OpenReleaseBan,
+    "licensing": Licensing,
+    "obligations": Obligations,
+    "open_exemption": OpenExemption,
+    "risk_proportionate_duties": RiskProportionateDuties,
+    "upstream_liability": UpstreamLiability,
+    "misallocated_responsibility": MisallocatedResponsibility,
+    "public_compute": PublicCompute,
+    "open_model_programme": OpenModelProgramme,
+    "sandbox": Sandbox,
+    "evaluation_standards": EvaluationStandards,
     "adoption_voucher": AdoptionVoucher,
+    "skills_programme": SkillsProgramme,
+    "data_protection": DataProtection,
+    "portability": Portability,
+    "supplier_shock": SupplierShock,
+    "misuse_cost": MisuseCost,
 }
 
 
@@ -258,7 +488,7 @@ def _adjustment_entries(
         parameter.check(value)
     elif operation == "scale" and not 0.0 <= value <= 1000.0:
         raise PolicyError(f"{label}: 'scale' of '{item.term}' must be between 0 and 1000")
-    if parameter.name.startswith("supply.") and item.where != Where():
+    if parameter.name.startswith(registry.ECONOMY_WIDE) and item.where != Where():
         raise PolicyError(f"{label}: '{item.term}' is the same for all firms; remove 'where'")
     start, stop = item.span()
     return [
@@ -302,6 +532,139 @@ def _ban_entries(
     return entries
 
 
+def capability_at_score(score: float, score_2024: float, slope: float) -> float:
+    """Frontier progress (months of reference pace) at which a model reaches a test score.
+
+    ``36 + (logit(score) - logit(score_2024)) / slope``, scores in percent.
+    """
+    odds, reference = (np.float64(s / (100.0 - s)) for s in (score, score_2024))
+    return float(36.0 + (log(odds) - log(reference)) / slope)
+
+
+def capability_at_compute(flop: float, compute_2024: float, growth: float) -> float:
+    """Frontier progress (months of reference pace) at which training takes ``flop`` FLOP.
+
+    ``36 + 12 (log10 flop - compute_2024) / growth``; ``compute_2024`` is a log10.
+    """
+    log10 = float(log(np.float64(flop)) / log(np.float64(10.0)))
+    return 36.0 + 12.0 * (log10 - compute_2024) / growth
+
+
+class _Expansion:
+    """Turns one instrument into entries: dates, phase-in and target come from the instrument."""
+
+    def __init__(
+        self, label: str, item: Dated, options: Sequence[OptionKind], budget: int | None = None
+    ) -> None:
+        self.label, self.item, self.options, self.budget = label, item, options, budget
+        self.entries: list[Entry] = []
+
+    def add(self, lever: str, operation: str, value: float, scope: str | None = None) -> None:
+        """One edit of a lever, for every option in scope; nothing where it would do nothing."""
+        neutral = 1.0 if operation == "scale" else 0.0 if operation == "add" else None
+        if value == neutral:
+            return
+        wide = lever.startswith(registry.ECONOMY_WIDE)
+        start, stop = self.item.span()
+        for option in self._options(scope):
+            self.entries.append(
+                Entry(
+                    self.label, lever, option, operation, value, start, stop, self.item.phase_in,
+                    Where() if wide else self.item.where, self.budget,
+                )
+            )  # fmt: skip
+
+    def _options(self, scope: str | None) -> tuple[str | None, ...]:
+        names = [o.name for o in self.options]
+        if scope is not None and scope not in (*registry.OPTION_GROUPS, *names):
+            raise PolicyError(
+                f"{self.label}: unknown option '{scope}'"
+                f"{registry.nearest(scope, (*registry.OPTION_GROUPS, *names))}"
+            )
+        return _scopes(scope, self.options)
+
+
+def _named_entries(
+    made: _Expansion, item: Dated, values: Mapping[str, float], currency: str
+) -> list[Entry]:
+    """Entries of one named instrument."""
+    unit = getattr(item, "unit", None)
+    if unit is not None and unit != currency:
+        raise PolicyError(f"{made.label}: its unit is '{currency}', not '{unit}'")
+    capability = item.capability(values) if isinstance(item, Threshold) else None
+    hosts = [o.name for o in made.options if o.deployment == "third_party_host"]
+    if isinstance(item, Licensing):
+        assert capability is not None
+        if item.delay_open or item.delay_closed or item.refusal_share:
+            made.add("supply.licence_threshold", "set", capability)
+        made.add("supply.licence_delay_open", "add", item.delay_open)
+        made.add("supply.licence_delay_closed", "add", item.delay_closed)
+        made.add("supply.licence_refusal", "add", item.refusal_share)
+        made.add("supply.base_duty", "add", item.cost_per_model)
+    elif isinstance(item, Obligations):
+        made.add("supply.base_duty", "add", item.per_base_model)
+        made.add("supply.variant_duty", "add", item.per_variant)
+        if item.scope == "deployed":
+            made.add("supply.duty_scope", "scale", values["supply.deployed_share"])
+        if capability is not None:
+            made.add("supply.duty_threshold", "set", capability)
+    elif isinstance(item, OpenExemption):
+        made.add("supply.exemption", "set", item.share)
+        if capability is not None:
+            made.add("supply.systemic_threshold", "set", capability)
+    elif isinstance(item, RiskProportionateDuties):
+        _add_tiers(made, item)
+    elif isinstance(item, UpstreamLiability):
+        made.add("supply.base_duty", "add", item.per_base_model)
+        made.add("supply.variant_duty", "add", item.per_variant)
+    elif isinstance(item, MisallocatedResponsibility):
+        made.add("supply.upstream_share", "add", item.share)
+    elif isinstance(item, PublicCompute):
+        made.add("supply.open_lag_change", "add", -item.lag_reduction)
+        for name in hosts:
+            made.add("option.price", "scale", 1.0 - item.hosting_price_cut, name)
+        if isinstance(item, OpenModelProgramme):
+            made.add("option.fit", "scale", 1.0 + item.fit_gain, "open")
+        made.add("public.programme", "add", item.per_year)
+    elif isinstance(item, Sandbox):
+        made.add("option.compliance_cost", "scale", 1.0 - item.compliance_cut, "all")
+        made.add("option.perceived_risk", "add", -item.risk_cut, "all")
+    elif isinstance(item, EvaluationStandards):
+        made.add("option.perceived_risk", "add", -item.risk_cut, "all")
+    elif isinstance(item, SkillsProgramme):
+        made.add("firms.maturity", "add", item.maturity_gain)
+        made.add("considering.pace", "scale", item.considering_pace)
+        made.add("public.programme", "add", item.per_year)
+    elif isinstance(item, DataProtection):
+        hosted = [o.name for o in made.options if o.deployment != "private_hardware"]
+        for name in hosted:
+            made.add("option.confidentiality_exposure", "scale", 1.0 - item.exposure_cut, name)
+    elif isinstance(item, Portability):
+        made.add("firms.switching_cost", "scale", 1.0 - item.switching_cost_cut)
+        made.add("option.dependence_exposure", "scale", 1.0 - item.dependence_cut, "all")
+    elif isinstance(item, SupplierShock):
+        made.add("option.price", "scale", 1.0 + item.price_rise, item.options)
+        made.add("option.perceived_risk", "add", item.dependence_rise, item.options)
+        made.add("option.available", "scale", 1.0 - item.exit_share, item.options)
+    elif isinstance(item, MisuseCost):
+        made.add("option.misuse_cost", "add", item.per_firm, item.options)
+    else:
+        raise PolicyError(f"{made.label}: no rule for instrument {type(item).__name__}")
+    return made.entries
+
+
+def _add_tiers(made: _Expansion, item: RiskProportionateDuties) -> None:
+    """One yearly duty per risk tier, on the sectors of that tier."""
+    for tier, cost in enumerate(item.cost_by_tier):
+        chosen = data.sectors_by_tier()[tier]
+        if item.where.sector:
+            chosen = tuple(s for s in chosen if s in item.where.sector)
+        if chosen:
+            where = item.where.model_copy(update={"sector": chosen})
+            made.item = item.model_copy(update={"where": where})
+            made.add("option.compliance_cost", "add", cost, item.options)
+
+
 def expand(
     instruments: Sequence[tuple[str, Dated]],
     options: Sequence[OptionKind],
@@ -317,8 +680,8 @@ def expand(
         currency: currency of the region, for units.
 
     Raises:
-        PolicyError, ParameterError: unknown term, wrong unit, value out of bounds, or two
-            ``set`` on one term, month and firm.
+        PolicyError, ParameterError: unknown term, wrong unit, value out of bounds, two ``set`` on
+            one term, month and firm, or an exemption from obligations that nothing imposes.
     """
     entries: list[Entry] = []
     budgets: list[Budget] = []
@@ -328,20 +691,39 @@ def expand(
         elif isinstance(item, OpenReleaseBan):
             entries += _ban_entries(label, item, options, values)
         elif isinstance(item, AdoptionVoucher):
+            made = _Expansion(label, item, options, len(budgets))
             if item.unit != currency:
                 raise PolicyError(f"{label}: unit of a voucher is '{currency}', not '{item.unit}'")
-            start, stop = item.span()
-            common = (start, stop, item.phase_in, item.where, len(budgets))
-            entries.append(Entry(label, "voucher.rate", None, "set", item.rate, *common))
-            entries.append(
-                Entry(label, "voucher.cap", None, "set", item.cap, start, stop, 0, item.where,
-                      len(budgets))
-            )  # fmt: skip
+            made.add("voucher.rate", "set", item.rate)
+            made.add("voucher.cap", "set", item.cap)
+            entries += made.entries
             budgets.append(Budget(label, item.budget))
         else:
-            raise PolicyError(f"{label}: no rule for instrument {type(item).__name__}")
+            entries += _named_entries(_Expansion(label, item, options), item, values, currency)
     _refuse_contradictions(entries)
+    _refuse_idle_exemptions(instruments)
     return Package(tuple(entries), tuple(budgets))
+
+
+def _refuse_idle_exemptions(instruments: Sequence[tuple[str, Dated]]) -> None:
+    """An exemption needs an obligation, liability or licence cost to lift."""
+    imposing = [
+        item
+        for _, item in instruments
+        if isinstance(item, Obligations | UpstreamLiability | Licensing)
+        or (isinstance(item, Adjustment) and item.term.endswith("_duty"))
+    ]
+    for label, item in instruments:
+        if isinstance(item, OpenExemption) and not any(_overlap(item, o) for o in imposing):
+            raise PolicyError(
+                f"{label}: an exemption without an obligation: no instrument of this scenario "
+                "imposes duties on open models at that time"
+            )
+
+
+def _overlap(first: Dated, second: Dated) -> bool:
+    a, b = first.span(), second.span()
+    return a[0] < b[1] and b[0] < a[1]
 
 
 def _refuse_contradictions(entries: Sequence[Entry]) -> None:
@@ -405,7 +787,7 @@ def terms(
         PolicyError: a term leaves its bounds; the message names the instruments that did it.
     """
     economy = {
-        name: np.full(1 if name.startswith("supply.") else cells, p.default)
+        name: np.full(1 if name.startswith(registry.ECONOMY_WIDE) else cells, p.default)
         for name, p in registry.LEVERS.items()
         if not name.startswith(registry.OPTION_PREFIX)
     }

@@ -133,7 +133,11 @@ OUTCOMES: dict[str, Outcome] = {
                 "rents_domestic", None, 1e-9),
         Outcome("public_spending", "Public spending on the policy",
                 "{currency} billion per year, prices of 2024", "flow",
-                "Vouchers paid (a transfer).", "public_spending", None, 1e-9),
+                "Vouchers paid (a transfer) and programmes.", "public_spending", None, 1e-9),
+        Outcome("misuse_cost", "Social cost of misuse",
+                "{currency} billion per year, prices of 2024", "flow",
+                "Assumed social cost per using firm times users; never part of GDP.",
+                "misuse_cost", None, 1e-9),
         Outcome("leaving_rate", "Users who leave", "percent of users per year", "rate",
                 "Users who stop at their yearly evaluation.",
                 "leavers", "evaluating_users", 100.0),
@@ -595,7 +599,7 @@ _RECORDED_UNITS = {
 }
 _MONEY = (
     "gdp", "baseline_gdp", "contribution", "gni", "consumption", "firms_surplus", "ai_spending",
-    "imports_ai", "resource_hours", "rents_foreign", "rents_domestic", "public_spending",
+    "imports_ai", "resource_hours", "rents_foreign", "rents_domestic", "public_spending", "misuse_cost",
 )  # fmt: skip
 
 

@@ -196,6 +196,7 @@ def base_option_terms(setting: Setting, month: int) -> dict[str, np.ndarray]:
         "option.hosting_cost": money * np.array([o.hosting_cost for o in options]),
         "option.hardware_cost": money * np.array([o.hardware_cost for o in options]),
         "option.compliance_cost": np.zeros(len(options)),
+        "option.misuse_cost": np.zeros(len(options)),
         "option.perceived_risk": np.array([o.perceived_risk for o in options]),
         "option.confidentiality_exposure": np.array([o.confidentiality_exposure for o in options]),
         "option.dependence_exposure": np.array([o.dependence_exposure for o in options]),
@@ -230,8 +231,11 @@ class Offers:
         hosting_cost, compliance_cost: its two parts.
         taste: ``a_k`` less beta times the common log hurdle.
         available: share of firms that can use the option.
+        misuse_cost: social cost per using firm and year (never in GDP).
+        switching_multiple: ``[cells]``, multiplies the cost of moving between options.
         voucher_rate, voucher_cap: ``[cells]``.
         considering_pace: ``[cells]``, multiple of the considering hazard.
+        programme: public spending on programmes, currency a year.
         closed_multiple: closed price relative to a world with open models.
         open_presence: share of open supply still present, 0 to 1.
         closed_frontier, open_frontier: months of reference pace.
@@ -250,9 +254,12 @@ class Offers:
     compliance_cost: np.ndarray
     taste: np.ndarray
     available: np.ndarray
+    misuse_cost: np.ndarray
+    switching_multiple: np.ndarray
     voucher_rate: np.ndarray
     voucher_cap: np.ndarray
     considering_pace: np.ndarray
+    programme: float
     closed_multiple: float
     open_presence: float
     closed_frontier: float
@@ -292,21 +299,27 @@ def offers(
         month, base, setting.scenario.package, setting.masks, setting.options,
         setting.cells.count, exhausted,
     )  # fmt: skip
-    pool = terms.scalar("supply.open_pool")
+    base_pool, variant_pool = _open_pool(setting, terms, supplied)
     closed, opened = supplied.advance(
         month,
         values,
         pace=terms.scalar("supply.frontier_pace"),
         lag_change=terms.scalar("supply.open_lag_change"),
-        pool=pool,
+        pool=base_pool,
         frozen=terms.scalar("supply.open_frozen"),
         rents_index=signals.rents_index,
+        licence_threshold=terms.scalar("supply.licence_threshold"),
+        licence_delay_open=terms.scalar("supply.licence_delay_open"),
+        licence_delay_closed=terms.scalar("supply.licence_delay_closed"),
+        licence_refusal=terms.scalar("supply.licence_refusal"),
     )
     family = np.where(setting.open_weights, opened, closed)[None, :]
     progress = family - terms.option["option.capability_lag"]
     covered = supply.coverage(progress, values["coverage.midpoint"], values["coverage.rate"])
     fit = terms.option["option.fit"].copy()
-    pool_fit = float(exp(values["supply.fit_pool_elasticity"] * log(np.float64(max(pool, 0.05)))))
+    pool_fit = float(
+        exp(values["supply.fit_pool_elasticity"] * log(np.float64(max(variant_pool, 0.05))))
+    )
     fit[:, setting.open_weights] *= pool_fit
     attainable = (
         setting.labour_share
@@ -350,7 +363,8 @@ def offers(
     interest = values["cost.interest"]
     hardware = terms.option["option.hardware_cost"]
     hosting = terms.option["option.hosting_cost"]
-    compliance = terms.option["option.compliance_cost"]
+    compliance = terms.option["option.compliance_cost"].copy()
+    compliance[:, setting.open_weights] *= 1.0 - terms.scalar("supply.upstream_share")
 
     mass = np.float64(supply.reentry_mass(presence, reentry, values["choice.open_share"]))
     variety = np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass)))
@@ -385,15 +399,56 @@ def offers(
         compliance_cost=compliance,
         taste=taste,
         available=available,
+        misuse_cost=terms.option["option.misuse_cost"],
+        switching_multiple=terms.economy["firms.switching_cost"],
         voucher_rate=terms.economy["voucher.rate"],
         voucher_cap=terms.economy["voucher.cap"],
         considering_pace=terms.economy["considering.pace"]
         * exp(values["considering.maturity_slope"] * maturity - setting.hurdle_shift),
+        programme=terms.scalar("public.programme"),
         closed_multiple=closed_multiple,
         open_presence=presence,
         closed_frontier=closed,
         open_frontier=opened,
     )
+
+
+def _open_pool(
+    setting: Setting, terms: policy.Terms, supplied: supply.Supply
+) -> tuple[float, float]:
+    """Developers of open base models and of variants, relative to the baseline.
+
+    Duties (own, expected liability, and those pushed upstream from deployers) silence
+    contributors whose budget they exceed, on the share of models in scope, beyond the duty's
+    threshold, and less what an exemption lifts below systemic risk.
+    """
+    values = setting.values
+    money = values["economy.currency_per_eur"]
+    upstream = terms.scalar("supply.upstream_share")
+    pushed = 0.0
+    if upstream > 0.0 and setting.open_weights.any():
+        weights = setting.cells.firms / setting.cells.firms.sum()
+        cost = terms.option["option.compliance_cost"][:, setting.open_weights].mean(axis=1)
+        pushed = upstream * float((cost * weights).sum()) * values["supply.deployers_per_variant"]
+    reached = supplied.open_frontier > terms.scalar("supply.duty_threshold")
+    exempt = supplied.open_frontier <= terms.scalar("supply.systemic_threshold")
+    lifted = 1.0 - (terms.scalar("supply.exemption") if exempt else 0.0)
+    pool = terms.scalar("supply.open_pool")
+    result = []
+    for duty, kind in (
+        (terms.scalar("supply.base_duty"), "base"),
+        (terms.scalar("supply.variant_duty") + pushed, "variant"),
+    ):
+        silenced = float(
+            supply.silenced_share(
+                np.float64(duty * lifted if reached else 0.0),
+                money * values[f"supply.{kind}_budget"],
+                values[f"supply.{kind}_budget_spread"],
+                values["supply.silencing"],
+            )
+        )
+        result.append(pool * (1.0 - terms.scalar("supply.duty_scope") * silenced))
+    return result[0], result[1]
 
 
 def _presence(setting: Setting, available: np.ndarray, arrived: np.ndarray) -> float:

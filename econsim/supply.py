@@ -20,8 +20,12 @@ RULES = (
     "closed_price_multiple",
     "vendor_price_multiple",
     "reentry_mass",
-    "lagged",
+    "silenced_share",
+    "licensed",
 )
+
+#: A licence threshold from here on means that no licence is needed.
+NO_LICENCE = 10_000.0
 
 #: Months (after January 2021) at which the record of the open lag is given.
 LAG_RECORD_MONTHS = (0.0, 30.0, 48.0)
@@ -82,6 +86,39 @@ def reentry_mass(presence, reentry, open_share):
     return 1.0 + reentry * (1.0 - presence) * open_share / (1.0 - open_share)
 
 
+def silenced_share(duty, budget, spread, response):
+    r"""Share of open contributors whom a duty silences.
+
+    .. math:: response \cdot \Phi\left(\frac{\ln(duty / budget)}{spread}\right)
+
+    Contributors have lognormal budgets; a duty silences those below it.  The normal distribution
+    function is Abramowitz and Stegun 26.2.17 (error below 1e-7).  No duty silences nobody.
+    """
+    x = log(np.maximum(duty, 1e-300) / budget) / spread
+    z = np.abs(x)
+    t = 1.0 / (1.0 + 0.2316419 * z)
+    tail = (
+        0.3989422804014327
+        * exp(-0.5 * z * z)
+        * t
+        * (
+            0.319381530
+            + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429)))
+        )
+    )
+    return np.where(duty > 0.0, response * np.where(x > 0.0, 1.0 - tail, tail), 0.0)
+
+
+def licensed(target, delayed, threshold, refusal):
+    """Progress that a licence lets through.
+
+    Up to the threshold nothing changes; beyond it, what existed ``delay`` months ago, less the
+    refused share: ``threshold + (1 - refusal) * max(delayed - threshold, 0)``.
+    """
+    beyond = threshold + (1.0 - refusal) * np.maximum(delayed - threshold, 0.0)
+    return np.where(target > threshold, np.minimum(beyond, target), target)
+
+
 def lagged(history: np.ndarray, month: int, lag: float) -> float:
     """The frontier ``lag`` months before ``month``; before the record, at reference pace."""
     position = month - lag
@@ -99,10 +136,12 @@ class Supply:
     Attributes:
         frontier: ``ndarray[months + 1]``, closed frontier in months of reference pace.
         open_frontier: open frontier, same unit; never falls.
+        closed_released: best closed model released so far, same unit; never falls.
     """
 
     frontier: np.ndarray
     open_frontier: float = field(default=-1.0e9)
+    closed_released: float = field(default=-1.0e9)
 
     @classmethod
     def start(cls, months: int) -> Supply:
@@ -119,14 +158,21 @@ class Supply:
         pool: float,
         frozen: float,
         rents_index: float,
+        licence_threshold: float,
+        licence_delay_open: float,
+        licence_delay_closed: float,
+        licence_refusal: float,
     ) -> tuple[float, float]:
         """Progress of the closed and the open frontier in ``month`` (months of reference pace).
 
         Args:
             month: months after January 2021.
             values: uncertainties and constants.
-            pace, lag_change, pool, frozen: the month's terms (see the levers of that name).
+            pace, lag_change, frozen: the month's terms (see the levers of that name).
+            pool: developers of open base models relative to the baseline.
             rents_index: closed suppliers' rents of last month relative to the reference.
+            licence_threshold, licence_delay_open, licence_delay_closed, licence_refusal: see the
+                levers of that name.
         """
         pool_index = np.float64(max(pool, 0.05))
         if month > 0:
@@ -148,10 +194,21 @@ class Supply:
             )
         )
         lag *= float(exp(-values["supply.lag_pool_elasticity"] * log(pool_index)))
-        target = lagged(self.frontier, month, max(lag + lag_change, 0.0))
+        behind = max(lag + lag_change, 0.0)
+        target = lagged(self.frontier, month, behind)
+        if licence_threshold < NO_LICENCE:
+            delayed = lagged(self.frontier, month, behind + licence_delay_open)
+            target = float(
+                licensed(target, delayed, licence_threshold, np.float64(licence_refusal))
+            )
         advance = max(target - self.open_frontier, 0.0)
         if self.open_frontier < -1.0e8:
             self.open_frontier = target
         else:
             self.open_frontier += (1.0 - frozen) * advance
-        return float(self.frontier[month]), self.open_frontier
+        closed = float(self.frontier[month])
+        if licence_threshold < NO_LICENCE and licence_delay_closed > 0.0:
+            delayed = lagged(self.frontier, month, licence_delay_closed)
+            closed = float(licensed(closed, delayed, licence_threshold, np.float64(0.0)))
+        self.closed_released = max(self.closed_released, closed)
+        return self.closed_released, self.open_frontier

@@ -1,0 +1,240 @@
+"""A policy as the app's user edits it, and the scenario files that it becomes.
+
+The app never runs anything but the text of scenario files, so whoever downloads them gets the same
+numbers from ``econsim run`` or Python.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from econsim import scenario
+from econsim.policy import Adjustment, AdoptionVoucher, Dated, OpenReleaseBan
+from econsim.scenario import Scenario, ScenarioError
+
+#: Scenario files that are ingredients, not scenarios.
+INGREDIENTS = ("common",)
+#: What policies are compared with unless the user says otherwise.
+BASELINES = {"EU27": "eu-diverse", "US": "us-diverse"}
+#: The pair of the first view, the baseline first.
+HEADLINE_PAIRS = {
+    "EU27": ("eu-diverse", "eu-restrictive"),
+    "US": ("us-diverse", "us-restrictive"),
+}
+_KINDS: dict[type[Dated], str] = {
+    OpenReleaseBan: "open_release_ban",
+    AdoptionVoucher: "adoption_voucher",
+}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A scenario as text.
+
+    Attributes:
+        name: of the scenario and of its file, without ending.
+        yaml: content of the file.
+        shipped: whether it is a file that comes with econsim, so that its name is enough.
+    """
+
+    name: str
+    yaml: str
+    shipped: bool = False
+
+    def scenario(self) -> Scenario:
+        """The scenario, validated by the loader that reads files.
+
+        Raises:
+            ScenarioError: with line, what is wrong, and the nearest valid name.
+        """
+        return scenario.loads(self.yaml, self.name)
+
+    @property
+    def reference(self) -> str:
+        """How the command line names it."""
+        return self.name if self.shipped else f"{self.name}.yaml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a pair is run: rows (firms), replicates and seed of both scenarios."""
+
+    rows: int
+    replicates: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A policy being built.
+
+    Attributes:
+        title: of the scenario.
+        start: the scenario it started from; gives region, options and horizon.
+        instruments: entries of ``instruments:`` as in a scenario file.
+        parameters: uncertainties and constants the user moved.
+        settings: how to run it.
+    """
+
+    title: str
+    start: Scenario
+    instruments: Sequence[Mapping[str, Any]]
+    parameters: Mapping[str, float]
+    settings: Settings
+    claim: str = "Built in the econsim app"
+    values: dict[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", {**self.start.values, **self.parameters})
+
+
+def library(region: str) -> tuple[dict[str, Scenario], list[str]]:
+    """All shipped scenarios of a region by name, and messages of files that do not load."""
+    found: dict[str, Scenario] = {}
+    wrong: list[str] = []
+    for name in scenario.shipped():
+        if name in INGREDIENTS:
+            continue
+        try:
+            loaded = scenario.load(name)
+        except ScenarioError as error:
+            wrong.append(str(error))
+            continue
+        if loaded.region == region:
+            found[name] = loaded
+    return found, wrong
+
+
+def shipped_text(name: str) -> Text:
+    """A shipped scenario's own file."""
+    return Text(name, scenario.locate(name).read_text(encoding="utf-8"), shipped=True)
+
+
+def file_name(title: str) -> str:
+    """A scenario name made of a title, never that of a shipped scenario."""
+    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "my-policy"
+    return f"{name}-variant" if name in scenario.shipped() else name
+
+
+def instrument_entry(item: Dated) -> dict[str, Any]:
+    """An instrument as its entry in a scenario file, defaults left out."""
+    body = item.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    where = {k: v for k, v in body.pop("where", {}).items() if v}
+    if where:
+        body["where"] = where
+    if isinstance(item, Adjustment):
+        return body
+    return {_KINDS[type(item)]: body}
+
+
+def foundation(start: Scenario, shipped: Mapping[str, Scenario]) -> Scenario | None:
+    """The shipped scenario to extend: no instruments, same options and horizon, nearest values."""
+    candidates = [
+        s
+        for s in shipped.values()
+        if not s.instruments
+        and s.region == start.region
+        and s.run.horizon == start.run.horizon
+        and s.canonical()["options"] == start.canonical()["options"]
+    ]
+    return min(
+        candidates,
+        key=lambda s: (len(_changes(s, start.values)), s.name != start.name, s.name),
+        default=None,
+    )
+
+
+def _changes(base: Scenario, values: Mapping[str, float]) -> dict[str, float]:
+    """Values to write so that ``base`` gets ``values``."""
+    return {name: value for name, value in values.items() if base.values[name] != value}
+
+
+def policy_text(draft: Draft, shipped: Mapping[str, Scenario]) -> Text:
+    """The scenario file of a draft.
+
+    It extends a shipped scenario when one has the same options; otherwise it holds everything.
+    """
+    base = foundation(draft.start, shipped)
+    content: dict[str, Any] = {"title": draft.title, "claim": draft.claim}
+    if base is not None:
+        content["extends"] = base.name
+        changes = _changes(base, draft.values)
+    else:
+        content["region"] = draft.start.region
+        changes = {**draft.start.overrides, **draft.parameters}
+    if changes:
+        content["parameters"] = changes
+    if base is None:
+        content["options"] = {
+            name: option.model_dump(mode="json") for name, option in draft.start.options.items()
+        }
+    if draft.instruments:
+        content["instruments"] = [dict(i) for i in draft.instruments]
+    content["run"] = _run_block(draft, horizon=base is None)
+    return Text(file_name(draft.title), dump(content))
+
+
+def baseline_text(draft: Draft, baseline: Scenario) -> Text:
+    """The baseline under the draft's assumptions: the shipped file, or one that extends it."""
+    changes = _changes(baseline, draft.values)
+    if not changes:
+        return shipped_text(baseline.name)
+    content: dict[str, Any] = {
+        "title": f"{baseline.title.partition(':')[0]}, same assumptions: {draft.title}"[:200],
+        "claim": f"Baseline of '{draft.title}'"[:2000],
+        "extends": baseline.name,
+        "parameters": changes,
+        "run": _run_block(draft, horizon=False),
+    }
+    return Text(f"{file_name(draft.title)}-baseline", dump(content))
+
+
+def _run_block(draft: Draft, horizon: bool) -> dict[str, Any]:
+    block: dict[str, Any] = {"horizon": list(draft.start.run.horizon)} if horizon else {}
+    s = draft.settings
+    return {**block, "firms": s.rows, "replicates": s.replicates, "seed": s.seed}
+
+
+def dump(content: Mapping[str, Any]) -> str:
+    """Plain values as YAML 1.2, keys in their order."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 96
+    yaml.default_flow_style = False
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump(dict(content), stream)
+    return stream.getvalue()
+
+
+def command(baseline: Text, policy: Text, settings: Settings, grid: bool) -> str:
+    """The command that makes the same numbers from the downloaded files."""
+    return (
+        f"econsim run {baseline.reference} {policy.reference} --firms {settings.rows} "
+        f"--replicates {settings.replicates} --seed {settings.seed}"
+        f"{'' if grid else ' --no-grid'} --out results/{policy.name}"
+    )
+
+
+def python_code(baseline: Text, policy: Text, settings: Settings, year: int) -> str:
+    """Python that makes the same numbers from the downloaded files."""
+    return (
+        "import econsim\n\n\n"
+        "def run():\n"
+        f'    baseline = econsim.load("{baseline.reference}")\n'
+        f'    policy = econsim.load("{policy.reference}")\n'
+        "    return econsim.simulate(\n"
+        f"        baseline, policy, rows={settings.rows}, replicates={settings.replicates}, "
+        f"seed={settings.seed}\n"
+        "    )\n\n\n"
+        'if __name__ == "__main__":  # simulate starts processes\n'
+        "    baseline, policy = run()\n"
+        "    comparison = econsim.compare(policy, baseline)\n"
+        f'    print(comparison.difference("gdp", {year}).text())\n'
+        f'    print(comparison.difference("use", {year}, "size_class", "10-249").text())\n'
+    )

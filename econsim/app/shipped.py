@@ -1,0 +1,135 @@
+"""Results that come with econsim, so that the app's first view needs no run.
+
+They are those of ``econsim run`` without arguments: the headline pair of each region month by
+month, and the pair at every point of the joint axes in its last year.  ``python -m econsim.app.shipped``
+builds them anew from the current scenario files; :func:`stale` says when those have moved on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import econsim
+from econsim import data, results, scenario
+from econsim.app.draft import HEADLINE_PAIRS
+from econsim.experiments import headline
+from econsim.experiments.simulation import simulate
+from econsim.results import DEFAULT_SET, Comparison, Results, compare
+from econsim.scenario import ScenarioError
+
+logger = logging.getLogger(__name__)
+
+#: Where they lie inside the package: one folder for each region.
+FOLDER = Path(__file__).resolve().parent.parent / "data" / "shipped"
+#: Series that the first view shows; the rest is left out to keep the files small.
+_KEPT = {
+    "total": (
+        "gdp", "baseline_gdp", "gni", "firms_surplus", "users", "general_users", "open_users",
+        "firms", "lost_users", "diverted_users", "gained_users", "open_presence",
+        "closed_price_multiple",
+    ),
+    "size_class": ("users", "firms", "lost_users", "diverted_users"),
+}  # fmt: skip
+_KEPT_GRID = {"total": ("gdp", "baseline_gdp"), "size_class": ("users", "firms")}
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The shipped results of a region.
+
+    Attributes:
+        comparison: the headline pair, restrictive minus diverse.
+        points: the pair over the joint axes.
+        reasons: why they are stale; empty when they are current.
+    """
+
+    comparison: Comparison
+    points: list[headline.GridPoint]
+    reasons: tuple[str, ...]
+
+
+def build(folder: str | Path | None = None, regions: Sequence[str] = tuple(HEADLINE_PAIRS)) -> Path:
+    """Run the headline pairs and their grids, and save what the first view shows.
+
+    Args:
+        folder: where to (default: inside the package).
+        regions: which of ``EU27`` and ``US``.
+
+    Returns:
+        The folder, with one subfolder for each region.
+    """
+    from econsim.cli import GRID_REPLICATES, GRID_ROWS  # the same grid as `econsim run`
+
+    target = FOLDER if folder is None else Path(folder)
+    for region in regions:
+        pair = [scenario.load(name) for name in HEADLINE_PAIRS[region]]
+        logger.info("%s: the pair", region)
+        main = [_trimmed(r, _KEPT) for r in simulate(*pair)]
+        logger.info("%s: the joint axes", region)
+        grid = headline.run_grid(pair, rows=GRID_ROWS, replicates=GRID_REPLICATES)
+        points = [_last_year(_trimmed(r, _KEPT_GRID)) for group in grid.values() for r in group]
+        results.save([*main, *points], target / region)
+        logger.info("%s: saved in %s", region, target / region)
+    return target
+
+
+def _trimmed(result: Results, kept: Mapping[str, Sequence[str]]) -> Results:
+    """Only the series that are shown."""
+    series = {k: v for k, v in result.series.items() if k[0] in kept.get(k[1], ())}
+    labels = {k: v for k, v in result.labels.items() if k in kept}
+    return replace(result, series=series, labels=labels)
+
+
+def _last_year(result: Results) -> Results:
+    """The months before the last year made missing, which saving leaves out."""
+    series = {}
+    for key, values in result.series.items():
+        blank = np.full_like(values, np.nan)
+        blank[:, -12:] = values[:, -12:]
+        series[key] = blank
+    return replace(result, series=series)
+
+
+def load(region: str, folder: str | Path | None = None) -> Shipped:
+    """The shipped results of a region.
+
+    Raises:
+        econsim.results.ResultsError: there are none, or they are damaged.
+    """
+    place = (FOLDER if folder is None else Path(folder)) / region
+    groups: dict[str, list[Results]] = {}
+    for result in results.load(place):
+        groups.setdefault(result.parameter_set, []).append(result)
+    baseline, policy = groups[DEFAULT_SET]
+    return Shipped(
+        compare(policy, baseline), headline.grid_points(groups), stale([baseline, policy])
+    )
+
+
+def stale(pair: Sequence[Results]) -> tuple[str, ...]:
+    """Why saved results are not those of the current scenario files, tables and version."""
+    reasons = []
+    for result in pair:
+        try:
+            current = scenario.load(result.scenario).hash()
+        except ScenarioError as error:
+            reasons.append(str(error))
+            continue
+        if result.manifest.get("scenario_hash") != current:
+            reasons.append(f"the scenario '{result.scenario}' or a parameter default has changed")
+    if any(r.manifest.get("data_hash") != data.digest() for r in pair):
+        reasons.append("a data table has changed")
+    versions = {str(r.manifest.get("econsim")) for r in pair} - {econsim.__version__}
+    if versions:
+        reasons.append(f"they were made by econsim {', '.join(sorted(versions))}")
+    return tuple(reasons)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    build()

@@ -1,0 +1,434 @@
+"""The pages: the headline from shipped results, and the result of a policy.
+
+Pages only show: numbers come from :mod:`econsim.results`, figures from :mod:`econsim.figures`,
+runs from :mod:`econsim.app.jobs`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from econsim import figures
+from econsim import parameters as registry
+from econsim.app import builder, draft, shipped
+from econsim.app.draft import Settings
+from econsim.app.jobs import Job, Order
+from econsim.experiments import headline
+from econsim.figures import Figure
+from econsim.results import Comparison, ResultsError
+
+QUESTION = (
+    "A government considers rules under which businesses can use closed AI models only. How would "
+    "that change the use of AI by small and medium enterprises, and GDP?"
+)
+REGIONS = {"EU27": "European Union", "US": "United States"}
+#: Results of runs kept for all sessions of a server.
+KEPT_RESULTS = 12
+#: Assumptions shown on the first view; the answer moves most with these.
+ASSUMPTIONS = (
+    "choice.lambda",
+    "choice.open_share",
+    "supply.price_response",
+    "supply.reentry_share",
+    "choice.persistence",
+    "benefit.ceiling",
+    "benefit.saving",
+    "benefit.light_depth",
+    "considering.applicable_share",
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page shows of a comparison: figures, table, and how to make it again."""
+
+    comparison: Comparison
+    points: list[headline.GridPoint]
+    adoption: Figure
+    gdp: Figure
+    grid: Figure | None
+    lines: list[headline.Line]
+    year: int
+
+
+def view_of(comparison: Comparison, points: Sequence[headline.GridPoint]) -> View:
+    """Draw up everything that a page shows of a comparison."""
+    year = figures.last_year(comparison.a)
+    return View(
+        comparison,
+        list(points),
+        figures.adoption_by_size(comparison),
+        figures.gdp_effect(comparison),
+        figures.headline_grid(points, year) if points else None,
+        headline.lines(comparison, year),
+        year,
+    )
+
+
+class Kept:
+    """The latest results of a server by order, for all its sessions."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._lock = threading.Lock()
+        self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
+
+    def get(self, key: tuple[object, ...]) -> View | None:
+        """The view of an order, if it is kept."""
+        with self._lock:
+            if key in self._views:
+                self._views.move_to_end(key)
+            return self._views.get(key)
+
+    def put(self, key: tuple[object, ...], view: View) -> None:
+        """Keep a view, and drop the oldest beyond KEPT_RESULTS."""
+        with self._lock:
+            self._views[key] = view
+            while len(self._views) > KEPT_RESULTS:
+                self._views.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def kept() -> Kept:
+    """The one store of results of this server."""
+    return Kept()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _shipped_view(region: str, folder: str, changed: int) -> tuple[View, tuple[str, ...]]:
+    """View of shipped results and why they are stale; ``changed`` is the time of their file."""
+    found = shipped.load(region, folder)
+    return view_of(found.comparison, found.points), found.reasons
+
+
+# --- runs ------------------------------------------------------------------------------------
+
+
+def start(order: Order, show: str) -> None:
+    """Start an order, or take its result if it is kept.
+
+    Args:
+        order: what to run.
+        show: name of the place in the session that the result goes to.
+    """
+    state = st.session_state
+    state.pop("failure", None)
+    if "job" in state:
+        state.pop("job").cancel()
+    key = order.key()
+    state["wanted"] = (key, show, order)
+    if kept().get(key) is not None:
+        state[show] = (key, order)
+        return
+    state["job"] = Job(order)
+
+
+def watch() -> None:
+    """Progress of the run under way; when it ends, the page is drawn anew."""
+    state = st.session_state
+    job: Job | None = state.get("job")
+    if job is None:
+        return
+    job.poll()
+    if job.running:
+        st.progress(
+            min(job.share, 1.0),
+            text=f"Running {job.order.policy.name}: {job.share:.0%} done, {job.seconds:.0f} s",
+        )
+        if st.button("Cancel the run", key="cancel"):
+            job.cancel()
+            del state["job"]
+            state["failure"] = "The run was cancelled."
+            st.rerun()
+        return
+    del state["job"]
+    key, show, order = state["wanted"]
+    if job.answer is not None:
+        points = headline.grid_points(job.answer.grid) if job.answer.grid else []
+        kept().put(key, view_of(job.answer.comparison, points))
+        state[show] = (key, order)
+    else:
+        state["failure"] = f"The run failed: {job.failure}"
+    st.rerun()
+
+
+def _chosen(show: str) -> tuple[View, Order] | None:
+    """The result in a place of the session, if it is still kept."""
+    if show not in st.session_state:
+        return None
+    key, order = st.session_state[show]
+    view = kept().get(key)
+    return None if view is None else (view, order)
+
+
+# --- showing a comparison --------------------------------------------------------------------
+
+
+def sentence(view: View) -> str:
+    """The headline in one sentence, with intervals."""
+    c = view.comparison
+    use = c.difference("use", view.year, "size_class", figures.HEADLINE_GROUP)
+    gdp = c.difference("gdp", view.year)
+    return (
+        f"{figures.short_title(c.a)}, compared with {figures.short_title(c.b)}: "
+        f"{figures.finding(use, 'AI use of firms with 10–249 persons', view.year)}, and "
+        f"{figures.finding(gdp, 'GDP', view.year)}."
+    )
+
+
+def span(view: View) -> str:
+    """How far the headline moves over the joint axes."""
+    if view.grid is None:
+        return ""
+    parts = []
+    for label, part in view.grid.data.groupby("label", sort=False):
+        ends = part.loc[[part["mean"].idxmin(), part["mean"].idxmax()]].to_dict("records")
+        low, high = (
+            figures.number(figures.Estimate(e["mean"], e["low"], e["high"], e["n"], e["unit"]))
+            for e in ends
+        )
+        parts.append(f"{label} {figures.amount(f'{low} to {high}', ends[0]['unit'])}")
+    shares = sorted({p.open_share for p in view.points})
+    steps = sorted({p.dissimilarity for p in view.points})
+    return (
+        f"Over the two unknowns that use data cannot settle (λ {steps[0]:g} to {steps[-1]:g}, open "
+        f"share {shares[0]:.0%} to {shares[-1]:.0%}): {'; '.join(parts)}."
+    )
+
+
+def show_figure(figure: Figure, key: str) -> None:
+    """A figure with its words, and its data to read and to take away."""
+    st.markdown(f"##### {figure.title}")
+    st.caption(figure.subtitle)
+    st.plotly_chart(
+        figure.plotly(heading=False),
+        width="stretch",
+        theme=None,
+        alt=figure.alt,
+        key=f"{key}-chart",
+        config={
+            "displaylogo": False,
+            "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": {"format": "svg", "filename": figure.name},
+        },
+    )
+    st.caption(f"{figure.note} Source: {figure.source}")
+    with st.expander("Data and description of this chart"):
+        st.write(figure.alt)
+        with st.container(horizontal=True):
+            st.download_button(
+                "Data (CSV)", figure.csv, f"{figure.name}.csv", "text/csv",
+                key=f"{key}-csv", on_click="ignore",
+            )  # fmt: skip
+            st.download_button(
+                "Data, words, provenance (JSON)", figure.json, f"{figure.name}.json",
+                "application/json", key=f"{key}-json", on_click="ignore",
+            )  # fmt: skip
+        st.dataframe(figure.data, hide_index=True, height=240)
+
+
+def show_table(view: View) -> None:
+    """The headline table: both levels and the paired difference, with intervals."""
+    import pandas as pd
+
+    c = view.comparison
+    st.markdown(f"##### {view.year} in numbers")
+    rows = []
+    for line in view.lines:
+        flow = line.baseline is None
+        rows.append(
+            {
+                "": f"{line.label}, {line.unit}",
+                c.b.scenario: "" if line.baseline is None else _tidy(line.baseline),
+                c.a.scenario: _tidy(line.scenario),
+                "difference": "" if flow else _tidy(line.difference),
+            }
+        )
+    st.table(pd.DataFrame(rows).set_index(""), border="horizontal")
+    gain = c.pairing_gain("gdp", view.year)
+    st.caption(
+        f"Mean and 95 % interval over n = {c.a.replicates} replicates. The difference is paired: "
+        "the same firms meet the same luck in both scenarios"
+        + (f", so its interval is {gain:,.0f} times narrower (GDP)." if 1 < gain < 1e6 else ".")
+    )
+
+
+def _tidy(value: figures.Estimate) -> str:
+    return figures.minus(value.text())
+
+
+def show_comparison(view: View, order: Order, key: str) -> None:
+    """Everything about a comparison: sentence, charts, joint axes, numbers, how to make it."""
+    st.markdown(f"### {sentence(view)}")
+    st.markdown(f"{figures.run_size(view.comparison.a)}. {span(view)} **{figures.CONDITIONAL}**")
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_figure(view.adoption, f"{key}-adoption")
+    with right:
+        show_figure(view.gdp, f"{key}-gdp")
+    left, right = st.columns(2, gap="large")
+    with left:
+        if view.grid is not None:
+            show_figure(view.grid, f"{key}-grid")
+        else:
+            st.info("This run was made at one point of the joint axes (λ, open share) only.")
+    with right:
+        show_table(view)
+    show_reproduction(view, order, key)
+
+
+def show_reproduction(view: View, order: Order, key: str) -> None:
+    """The files, the command and the Python that make the same numbers."""
+    with st.expander("Reproduce this"):
+        st.write("The same numbers, to the last digit, from the command line:")
+        st.code(
+            draft.command(order.baseline, order.policy, order.settings, order.grid),
+            language="bash", wrap_lines=True,
+        )  # fmt: skip
+        st.write("or from Python:")
+        st.code(draft.python_code(order.baseline, order.policy, order.settings, view.year))
+        for text in (order.policy, order.baseline):
+            note = " (comes with econsim)" if text.shipped else ""
+            st.write(f"Scenario file `{text.name}.yaml`{note}:")
+            st.code(text.yaml, language="yaml", height=240)
+            st.download_button(
+                f"Download {text.name}.yaml", text.yaml, f"{text.name}.yaml", "application/yaml",
+                key=f"{key}-{text.name}", on_click="ignore",
+            )  # fmt: skip
+        c = view.comparison
+        st.caption(
+            f"Scenario hashes {c.a.manifest['scenario_hash'][:12]} and "
+            f"{c.b.manifest['scenario_hash'][:12]}, data {c.a.manifest['data_hash'][:12]}, "
+            f"econsim {c.a.manifest['econsim']}."
+        )
+
+
+# --- pages -----------------------------------------------------------------------------------
+
+
+def headline_page(region: str) -> None:
+    """The headline pair with its band, from shipped results or from a run of today's files."""
+    names = draft.HEADLINE_PAIRS[region]
+    place = shipped.FOLDER / region
+    view: View | None = None
+    reasons: tuple[str, ...] = ("there are none",)
+    try:
+        stamp = (place / "manifest.json").stat().st_mtime_ns
+        view, reasons = _shipped_view(region, str(shipped.FOLDER), stamp)
+    except OSError:
+        pass
+    except ResultsError as error:
+        reasons = (str(error),)
+    if reasons:
+        fresh = _chosen(f"headline-{region}")
+        if fresh is not None:
+            show_comparison(*fresh, key=f"headline-{region}")
+            return
+        message = "The shipped results do not belong to the current scenario files: "
+        st.warning(f"{message}{'; '.join(reasons)}. The numbers below may differ from a run today.")
+        if st.button("Run the current files", key=f"refresh-{region}", disabled=_busy()):
+            start(_headline_order(names), f"headline-{region}")
+            st.rerun()
+    if view is not None:
+        show_comparison(view, _headline_order(names, view), key=f"shipped-{region}")
+
+
+def _headline_order(names: tuple[str, str], view: View | None = None) -> Order:
+    """The order that makes the headline pair: of the current files, or as a view was made."""
+    baseline, policy = (draft.shipped_text(name) for name in names)
+    if view is None:
+        run = baseline.scenario().run
+        rows = run.firms if isinstance(run.firms, int) else builder.DEFAULT.rows
+        return Order(baseline, policy, Settings(rows, run.replicates, run.seed), grid=True)
+    manifest = view.comparison.a.manifest
+    seed = int(manifest["seeds"][0]) // 1_000_003
+    settings = Settings(manifest["rows"], view.comparison.a.replicates, seed)
+    return Order(baseline, policy, settings, grid=bool(view.points))
+
+
+def _busy() -> bool:
+    return "job" in st.session_state
+
+
+def policy_page(region: str) -> None:
+    """Build a policy, run it, see what it does."""
+    st.write(
+        "Start from a scenario, add or change instruments, and apply. Moving a control starts no "
+        "run. The policy is compared with its baseline firm by firm, under the same assumptions "
+        "and the same luck."
+    )
+    order = builder.build(region, busy=_busy())
+    if order is not None:
+        start(order, "policy")
+        st.rerun()
+    found = _chosen("policy")
+    if found is not None:
+        st.divider()
+        show_comparison(*found, key="policy")
+
+
+def assumptions_page() -> None:
+    """What is assumed, and what the model does not say."""
+    import pandas as pd
+
+    st.markdown(
+        """
+- **Not a forecast.** Two worlds that differ only in the policy are compared under the same
+  assumptions. Bands show Monte Carlo noise; what nobody knows about the parameters is not in them.
+- **λ and the open share** decide most of the answer and are not identified by data on use:
+  near λ = 0 all users of a removed option move to another AI option, at λ = 1 they spread over all
+  alternatives, no AI included. That is why every headline is shown over both.
+- **The level of the GDP gain is assumed, not calibrated** (ceiling, depth and saving per task come
+  from the literature); data on use fit almost any ceiling.
+- Mark-ups between residents, subsidies and vouchers are transfers and not in GDP; rents paid abroad
+  lower national income; shadow costs (fear, confidentiality) steer choices and are never booked.
+- The headline population is firms with 10–249 persons, where the surveys of EU and US agree. Use by
+  firms under 10 persons is extrapolated in the EU.
+"""
+    )
+    rows = []
+    for name in ASSUMPTIONS:
+        p = registry.get(name)
+        rows.append(
+            {
+                "assumption": p.definition,
+                "value": f"{p.default:g}",
+                "range": f"{p.low:g} to {p.high:g}",
+                "unit": p.unit,
+                "source": p.source,
+                "name": name,
+            }
+        )
+    table = pd.DataFrame(rows).set_index("name")
+    st.table(table, border="horizontal")
+
+
+def main() -> None:
+    """The app."""
+    st.set_page_config(page_title="econsim: open and closed AI", layout="wide")
+    st.title("Open and closed AI models, or closed only?")
+    st.markdown(QUESTION)
+    region = st.radio(
+        "Economy",
+        list(REGIONS),
+        format_func=lambda name: REGIONS[name],
+        horizontal=True,
+        key="region",
+        bind="query-params",
+    )
+    if "failure" in st.session_state:
+        st.error(st.session_state["failure"])
+    if _busy():
+        st.fragment(watch, run_every=0.5)()
+    first, second, third = st.tabs(["Headline", "Build a policy", "What is assumed"])
+    with first:
+        headline_page(region)
+    with second:
+        policy_page(region)
+    with third:
+        assumptions_page()

@@ -121,20 +121,22 @@ def side_by_side(described, rows: int, months: int, repeats: int, start: int) ->
 
 def by_size(described, sizes: Sequence[int], months: int, repeats: int, start: int):
     """Nanoseconds of the engine per firm-month, and milliseconds per month, at several sizes."""
-    result = {}
-    for rows in sizes:
-        seconds = [
-            time_months(EngineRun, described, rows, months, start)
-            for _ in range(repeats if rows <= 200_000 else max(3, repeats // 2))
-        ]
-        began = time.perf_counter()
-        engine.Economy(described, rows, described.run.seed)
-        result[rows] = {
-            "ns_per_firm_month": summary([1e9 * s / (rows * months) for s in seconds]),
-            "ms_per_month": summary([1e3 * s / months for s in seconds]),
-            "build_seconds": time.perf_counter() - began,
+    seconds: dict[int, list[float]] = {rows: [] for rows in sizes}
+    built: dict[int, list[float]] = {rows: [] for rows in sizes}
+    for _ in range(repeats):
+        for rows in sizes:
+            seconds[rows].append(time_months(EngineRun, described, rows, months, start))
+            began = time.perf_counter()
+            engine.Economy(described, rows, described.run.seed)
+            built[rows].append(time.perf_counter() - began)
+    return {
+        rows: {
+            "ns_per_firm_month": summary([1e9 * s / (rows * months) for s in seconds[rows]]),
+            "ms_per_month": summary([1e3 * s / months for s in seconds[rows]]),
+            "build_seconds": statistics.median(built[rows]),
         }
-    return result
+        for rows in sizes
+    }
 
 
 def single_run(described, rows: int, repeats: int) -> dict[str, Any]:

@@ -40,6 +40,25 @@ def gross_gain(saving, first_order):
 
 
 @dataclass(frozen=True)
+class Channels:
+    """Channels that are off by default; each is a switch whose limit is no effect.
+
+    Attributes:
+        capital_deepening: 0 to 1; capital follows persistent net productivity, up to the
+            multiplier ``1 / (1 - capital share)``; the investment is taken from consumption.
+        capital_share: of output.
+        substitution: elasticity of substitution across sectors; 1 is Hulten's aggregation, below
+            1 the slow sectors weigh more (Baumol).
+        reallocation: elasticity of labour to firms' productivity within sectors; 0 is none.
+    """
+
+    capital_deepening: float = 0.0
+    capital_share: float = 0.43
+    substitution: float = 1.0
+    reallocation: float = 0.0
+
+
+@dataclass(frozen=True)
 class Flows:
     """What the rules say happens in a month, currency per month.
 
@@ -63,6 +82,11 @@ class Flows:
             household consumption.
         cost_of_funds: marginal cost of public funds; what exceeds 1 is output lost in the rest
             of the economy.
+        transitory: part of ``hours`` that is spent once (set-up); no capital follows it.
+        sector: ``ndarray[cells]``, sector of each cell (needed by the channel across sectors).
+        within_variance: variance of log productivity within sectors, weighted by value added
+            over GDP (needed by reallocation).
+        channels: structural channels beyond Hulten's aggregation; all off by default.
     """
 
     baseline: np.ndarray
@@ -81,6 +105,10 @@ class Flows:
     rest_labour_share: float
     programme: float = 0.0
     cost_of_funds: float = 1.0
+    transitory: np.ndarray | None = None
+    sector: np.ndarray | None = None
+    within_variance: float = 0.0
+    channels: Channels = field(default_factory=Channels)
 
 
 @dataclass(frozen=True)
@@ -130,6 +158,7 @@ class Month:
         contribution: ``ndarray[cells]``, each cell's part of ``gdp - baseline_gdp``, including
             the labour that its suppliers take from the rest of the economy.
         funds: output lost to the marginal cost of public funds (not in any cell).
+        productivity: log change of total factor productivity.
         rest_value_added: of the rest of the economy and AI suppliers, total.
         imports_ai: AI services and hardware bought abroad.
         hours: set-up, compliance and the real share of the hurdle.
@@ -146,6 +175,7 @@ class Month:
     value_added: np.ndarray
     contribution: np.ndarray
     funds: float
+    productivity: float
     rest_value_added: float
     imports_ai: float
     hours: float
@@ -161,7 +191,8 @@ def close(flows: Flows) -> Month:
     .. math:: \ln\frac{GDP}{GDP_0} = \sum_i \frac{VA_i}{GDP_0}
               \left[-\ln(1 - s_i) - \frac{resources_i + imports_i}{VA_i}\right]
 
-    The second-order part of the exponential is spread over the gross gains.
+    and what the structural channels add (:class:`Channels`).  What exceeds the sum of the
+    contributions (second order, channels) is spread over the gross gains.
 
     Raises:
         LedgerError: an identity is broken by more than :data:`TOLERANCE` of GDP.
@@ -170,7 +201,7 @@ def close(flows: Flows) -> Month:
     baseline_gdp = float(flows.baseline.sum() + flows.baseline_rest.sum())
     costs = flows.hours + supplier_labour + flows.services_foreign
     funds = (flows.cost_of_funds - 1.0) * (float(flows.vouchers.sum()) + flows.programme)
-    net = (float((flows.gain - costs).sum()) - funds) / baseline_gdp
+    net, productivity = _aggregate(flows, flows.gain - costs, funds, baseline_gdp)
     change = baseline_gdp * (float(exp(np.float64(net))) - 1.0)
     gross = float(flows.gain.sum())
     stretch = (change + float(costs.sum()) + funds) / gross if gross > 0.0 else 1.0
@@ -181,7 +212,8 @@ def close(flows: Flows) -> Month:
     services = flows.services_domestic + flows.services_foreign
     value_added = output - services
     rest_output = float(flows.baseline_rest.sum()) - float(supplier_labour.sum()) - funds
-    book = _book(flows, output, value_added, rest_output, supplier_labour, baseline_gdp)
+    deepened = flows.channels.capital_deepening * max(change, 0.0)
+    book = _book(flows, output, value_added, rest_output, supplier_labour, baseline_gdp, deepened)
     ledger = _post(book)
     gdp, worst = check(ledger, book)
     return Month(
@@ -192,6 +224,7 @@ def close(flows: Flows) -> Month:
         value_added=value_added,
         contribution=contribution,
         funds=funds,
+        productivity=productivity,
         rest_value_added=rest_output + book["services_domestic"],
         imports_ai=book["services_foreign"] + book["hardware"],
         hours=float(flows.hours.sum()),
@@ -202,6 +235,38 @@ def close(flows: Flows) -> Month:
     )
 
 
+def _aggregate(
+    flows: Flows, contribution: np.ndarray, funds: float, baseline_gdp: float
+) -> tuple[float, float]:
+    r"""Log change of GDP and of productivity.
+
+    Hulten: ``sum of contributions / GDP``.  Across sectors with elasticity sigma,
+    ``ln(sum_s w_s exp((sigma - 1) z_s)) / (sigma - 1)`` with ``z_s`` the log productivity of
+    sector s; reallocation adds ``elasticity / 2 * variance within sectors``; capital multiplies
+    the persistent part.
+    """
+    channels = flows.channels
+    net = (float(contribution.sum()) - funds) / baseline_gdp
+    if abs(channels.substitution - 1.0) > 1e-9 and flows.sector is not None:
+        base = np.bincount(flows.sector, weights=flows.baseline)
+        gain = np.bincount(flows.sector, weights=contribution)
+        share = np.append(base, flows.baseline_rest.sum()) / baseline_gdp
+        change = np.append(
+            np.divide(gain, base, out=np.zeros_like(gain), where=base > 0.0),
+            -funds / float(flows.baseline_rest.sum()),
+        )
+        power = channels.substitution - 1.0
+        net = float(log(np.float64((share * exp(power * change)).sum()))) / power
+    net += 0.5 * channels.reallocation * flows.within_variance
+    productivity = net
+    once = 0.0 if flows.transitory is None else float(flows.transitory.sum()) / baseline_gdp
+    persistent = net + once
+    if channels.capital_deepening > 0.0 and persistent > 0.0:
+        follow = channels.capital_share / (1.0 - channels.capital_share)
+        net += channels.capital_deepening * follow * persistent
+    return net, productivity
+
+
 def _book(
     flows: Flows,
     output: np.ndarray,
@@ -209,8 +274,13 @@ def _book(
     rest_output: float,
     supplier_labour: np.ndarray,
     baseline_gdp: float,
+    deepened: float,
 ) -> dict[str, float]:
-    """Amounts of all flows of the month from the rules, currency per month."""
+    """Amounts of all flows of the month from the rules, currency per month.
+
+    ``deepened`` is the part of the GDP gain that capital follows: it needs the baseline's
+    investment share, out of consumption.
+    """
     households, government, investment = flows.shares
     book = {
         name: float(getattr(flows, name).sum())
@@ -224,7 +294,7 @@ def _book(
     book["output_rest"] = rest_output
     book["value_added"] = float(value_added.sum()) + book["services_domestic"] + rest_output
     book["government"] = government * baseline_gdp + flows.programme
-    book["investment_domestic"] = investment * baseline_gdp
+    book["investment_domestic"] = investment * (baseline_gdp + deepened)
     book["imports_consumer"] = max(-net_exports, 0.0) * baseline_gdp
     # Exports pay for AI imports: no part of a gain is borrowed from abroad.
     book["exports"] = (

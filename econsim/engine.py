@@ -38,8 +38,18 @@ RECORDED = {
     "contribution": ("size_class", "sector", "country"),
     "firms_surplus": ("size_class", "sector", "country"),
     "ai_spending": ("size_class", "sector", "country", "option"),
+    "controlled_users": ("size_class", "sector", "country"),
+    "compliance_spending": ("size_class", "sector", "country"),
     "gni": (),
     "consumption": (),
+    "wages": (),
+    "productivity": (),
+    "dispersion": (),
+    "foreign_spending": (),
+    "concentration": (),
+    "energy": (),
+    "emissions": (),
+    "open_pool": (),
     "imports_ai": (),
     "resource_hours": (),
     "rents_foreign": (),
@@ -325,11 +335,15 @@ class Economy:
         self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
         self.offered: Offers | None = None
         self.closed: accounts.Month | None = None
+        self.dispersion = 0.0
         self.record = self._empty_record()
         survey_size = np.array([s not in ("nonemployer", "0-9") for s in cells.size_classes])[
             cells.size
         ]
         survey_sector = np.array([s in data.SURVEY_SECTORS for s in cells.sectors])
+        self._controlled = self.bound.open_weights | np.array(
+            [o.deployment == "private_hardware" for o in scenario.options.values()]
+        )
         self._surveyed = survey_size & survey_sector[cells.sector]
 
     # --- the month --------------------------------------------------------------------------
@@ -552,11 +566,9 @@ class Economy:
         per_value = accounts.gross_gain(
             rate[:, :, None] * realised[None, None, :], values["accounts.first_order"]
         )
-        gain = (
-            (totals.value * per_value[bound.benefit_class]).sum(axis=(1, 2))
-            * offered.activity
-            / 12.0
-        )
+        value = totals.value * (offered.activity / 12.0)
+        gains = per_value[bound.benefit_class]
+        gain = (value * gains).sum(axis=(1, 2))
         usage = totals.usage * WEIGHT_UNIT
         firms = totals.firms * WEIGHT_UNIT
         services = usage * offered.reference_seat_cost / 12.0
@@ -574,6 +586,13 @@ class Economy:
         )
         by_country = np.bincount(cells.country, weights=baseline, minlength=len(cells.countries))
         rest = bound.gdp * (offered.activity / 12.0) - by_country
+        squares = (value * gains * gains).sum(axis=(1, 2))
+        by_sector = [
+            np.bincount(cells.sector, weights=w, minlength=len(cells.sectors))
+            for w in (baseline, gain, squares)
+        ]
+        variance = by_sector[2] / by_sector[0] - (by_sector[1] / by_sector[0]) ** 2
+        self.dispersion = float(np.sqrt(max((variance * by_sector[0]).sum() / baseline.sum(), 0.0)))
         return accounts.close(
             accounts.Flows(
                 baseline=baseline,
@@ -588,6 +607,16 @@ class Economy:
                 vouchers=totals.vouchers,
                 programme=offered.programme / 12.0,
                 cost_of_funds=values["accounts.marginal_cost_of_funds"],
+                transitory=set_up,
+                sector=cells.sector,
+                within_variance=float((variance * by_sector[0]).sum())
+                / float(baseline.sum() + rest.sum()),
+                channels=accounts.Channels(
+                    capital_deepening=values["accounts.capital_deepening"],
+                    capital_share=values["accounts.capital_share"],
+                    substitution=values["accounts.sector_substitution"],
+                    reallocation=values["accounts.reallocation"],
+                ),
                 labour_share=bound.labour_share,
                 mark_up_share=values["supply.mark_up_share"],
                 shares=(
@@ -657,6 +686,8 @@ class Economy:
             "users": users,
             "general_users": general,
             "open_users": totals.firms[:, self.bound.open_weights].sum(axis=1) * unit,
+            "controlled_users": totals.firms[:, self._controlled].sum(axis=1) * unit,
+            "compliance_spending": (totals.firms * unit * offered.compliance_cost).sum(axis=1),
             "considering_firms": totals.considering * unit,
             "survey_firms": cells.firms * surveyed,
             "survey_users": users * surveyed,
@@ -683,7 +714,22 @@ class Economy:
         series["gdp", "country"][month] = (
             base_by_country + series["contribution", "country"][month] - lost
         )
+        options = list(self.scenario.options.values())
+        by_option = spending.sum(axis=0)
+        foreign = np.array([o.foreign_share for o in options])
+        share = by_option / by_option.sum() if by_option.sum() > 0.0 else np.zeros(len(options))
+        seats = totals.usage.sum(axis=0) * unit * self.scenario.values["cost.seat_share"]
+        energy = float((seats * np.array([o.energy for o in options])).sum())
+        book = closed.book
         single = {
+            "wages": 12.0 * (book["wages_firms"] + book["wages_suppliers"] + book["wages_rest"]),
+            "productivity": 100.0 * closed.productivity,
+            "dispersion": self.dispersion,
+            "foreign_spending": float((by_option * foreign).sum()),
+            "concentration": float((share * share).sum()),
+            "energy": energy,
+            "emissions": energy * self.scenario.values["energy.emission_factor"],
+            "open_pool": offered.open_pool,
             "gdp": 12.0 * closed.gdp,
             "baseline_gdp": 12.0 * closed.baseline_gdp,
             "gni": 12.0 * closed.gni,

@@ -348,6 +348,16 @@ UNCERTAINTIES = _table(
             "Nagle and Yue 2025 (SSRN 5767103): 15.66 %",
         ),
         (
+            "openness.data_fit", 0.05, "share", -0.5, 1.0,
+            "Gain in fit of an option whose training data are fully open.",
+            "assumption: EOSA 2025 (the gradient of openness); the sign may be either",
+        ),
+        (
+            "openness.code_trust", 0.1, "log points", -1.0, 1.0,
+            "Fall of the perceived risk of an option whose code is fully open.",
+            "assumption: EOSA 2025; the sign may be either (misuse, security)",
+        ),
+        (
             "supply.domestic_pool_share", 0.2, "share", 0.0, 1.0,
             "Share of the open pool (developers, base models) under the region's jurisdiction.",
             "assumption",
@@ -361,13 +371,40 @@ UNCERTAINTIES = _table(
             "survey.us_reporting_share", 0.33, "share", 0.1, 1.0,
             "Share of using firms that answer yes to the US BTOS question in its old wording "
             "(use in producing goods or services in the last two weeks).",
-            "assumption: OECD G7 2025, core-business use in Europe about a third of any use; until the "
-            "US survey equation is calibrated",
+            "assumption: OECD G7 2025, core-business use in Europe about a third of any use; until "
+            "the US survey equation is calibrated",
         ),
         (
             "accounts.marginal_cost_of_funds", 1.2, "ratio", 1.0, 2.0,
             "Cost to the economy of one unit of public money; what exceeds 1 is lost output.",
             "assumption: range 1.0 to 1.5 in public-finance studies",
+        ),
+        (
+            "accounts.capital_deepening", 0.0, "share", 0.0, 1.0,
+            "How far capital follows persistent net productivity: 1 gives the multiplier "
+            "1 / (1 - capital share); the investment is deducted from consumption.",
+            "structural choice, off by default; Acemoglu 2024",
+        ),
+        (
+            "accounts.capital_share", 0.43, "share", 0.1, 0.7,
+            "Capital share in that multiplier.",
+            "Acemoglu 2024 (0.43)",
+        ),
+        (
+            "accounts.sector_substitution", 1.0, "1", 0.05, 3.0,
+            "Elasticity of substitution across sectors; 1 is Hulten's aggregation, below 1 slow "
+            "sectors weigh more (Baumol).",
+            "structural choice, off by default; Filippucci, Gal and Schief 2024",
+        ),
+        (
+            "accounts.reallocation", 0.0, "1", 0.0, 5.0,
+            "Elasticity of labour to firms' productivity within sectors.",
+            "structural choice, off by default",
+        ),
+        (
+            "energy.emission_factor", 0.25, "kg CO2e/kWh", 0.0, 1.5,
+            "Emissions per unit of electricity used by AI.",
+            "assumption: about the EU grid average of recent years",
         ),
         (
             "accounts.first_order", 0.0, "switch", 0.0, 1.0,
@@ -653,6 +690,22 @@ LEVERS = _table(
             "option.fit", 1.0, "multiple", 0.0, 3.0,
             "Multiplies the benefit of the option (language, sector, adaptation).",
             "EOSA 2025 (open-model programme)",
+        ),
+        (
+            "option.licence_openness", 0.0, "share", 0.0, 1.0,
+            "How free the licence of open weights is: at 1 any host may compete and the model part "
+            "of the price falls to the open price ratio (base: the option's own).",
+            "EOSA 2025; NTIA comments 35 (openness is a gradient)",
+        ),
+        (
+            "option.data_openness", 0.0, "share", 0.0, 1.0,
+            "How open the training data are: moves the fit (base: the option's own).",
+            "EOSA 2025; NTIA comments 35 (openness is a gradient)",
+        ),
+        (
+            "option.code_openness", 0.0, "share", 0.0, 1.0,
+            "How open the code is: moves the perceived risk (base: the option's own).",
+            "EOSA 2025; NTIA comments 35 (openness is a gradient)",
         ),
         (
             "option.capability_lag", 0.0, "months", -24.0, 120.0,

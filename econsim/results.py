@@ -113,6 +113,31 @@ OUTCOMES: dict[str, Outcome] = {
                 "flow",
                 "Integral of the choice probability over net saving (the hurdle deducted).",
                 "firms_surplus", None, 1e-9),
+        Outcome("wages", "Wages", "{currency} billion per year, prices of 2024", "flow",
+                "Compensation of labour in all sectors; labour is fixed, so a change is in pay.",
+                "wages", None, 1e-9),
+        Outcome("productivity", "Total factor productivity", "percent", "stock",
+                "Log change of productivity by general-purpose AI, times 100.", "productivity"),
+        Outcome("dispersion", "Dispersion of productivity gains", "log points", "stock",
+                "Standard deviation of firms' log gains within sectors, weighted by value added.",
+                "dispersion"),
+        Outcome("control", "Users in control of their model", "percent of users", "stock",
+                "Users on open weights or on private hardware among users of general-purpose AI.",
+                "controlled_users", "general_users", 100.0),
+        Outcome("compliance_cost", "Compliance cost per user", "{currency} per user and year",
+                "flow", "Yearly cost of deployers' duties per using firm (SME test).",
+                "compliance_spending", "general_users"),
+        Outcome("foreign_share", "Foreign share of AI spending", "percent of spending", "flow",
+                "Share of AI spending that goes to foreign suppliers.",
+                "foreign_spending", "ai_spending", 100.0),
+        Outcome("concentration", "Concentration of AI spending", "index, 0 to 1", "stock",
+                "Herfindahl index over AI options.", "concentration"),
+        Outcome("energy", "Electricity used by AI", "GWh per year", "flow",
+                "Seats in use times electricity per seat.", "energy", None, 1e-6),
+        Outcome("emissions", "Emissions of AI use", "kt CO2e per year", "flow",
+                "Electricity used times the emission factor.", "emissions", None, 1e-6),
+        Outcome("open_pool", "Open pool", "relative to the baseline", "stock",
+                "Contributors of open models and variants.", "open_pool"),
         Outcome("ai_spending", "Spending on AI", "{currency} billion per year, prices of 2024",
                 "flow", "Seats, usage, hosting and compliance of users.",
                 "ai_spending", None, 1e-9),
@@ -424,6 +449,28 @@ class Comparison:
         paired = float(np.std(a - b, ddof=1)) / math.sqrt(n)
         return unpaired / paired if paired > 0.0 else math.inf
 
+    def probability_of_loss(self, name: str, year: int, more_than: float = 0.0) -> float:
+        """Share of replicates in which A is below B by more than a given amount."""
+        gap = self.a.yearly(name, year) - self.b.yearly(name, year)
+        return float(np.mean(gap < -more_than))
+
+    def break_even_misuse(self, year: int) -> Estimate:
+        """Social cost per open user at which A's GDP advantage over B is used up.
+
+        GDP difference over the difference in users of open options, currency per user and year;
+        negative where A has the lower GDP.
+
+        Raises:
+            ResultsError: both have the same number of open users.
+        """
+        month = (year - 2021) * 12 + 11
+        users = self.a.series["open_users", "total"] - self.b.series["open_users", "total"]
+        change = users[:, month, 0]
+        if not np.all(np.abs(change) > 0.5):
+            raise ResultsError("no difference in open users: no break-even misuse cost")
+        gap = 1e9 * (self.a.yearly("gdp", year) - self.b.yearly("gdp", year))
+        return estimate(gap / change, f"{self.a.currency} per open user and year")
+
     def cumulative(self, name: str, first: int, last: int, discount_rate: float) -> Estimate:
         """Discounted sum of yearly differences, to the middle of ``first``."""
         total = np.zeros(self.a.replicates)
@@ -596,10 +643,17 @@ _RECORDED_UNITS = {
     "closed_frontier": "months of reference pace",
     "open_frontier": "months of reference pace",
     "open_presence": "share",
+    "open_pool": "relative to the baseline",
+    "productivity": "percent",
+    "dispersion": "log points",
+    "concentration": "index, 0 to 1",
+    "energy": "kWh per year",
+    "emissions": "kg CO2e per year",
 }
 _MONEY = (
     "gdp", "baseline_gdp", "contribution", "gni", "consumption", "firms_surplus", "ai_spending",
-    "imports_ai", "resource_hours", "rents_foreign", "rents_domestic", "public_spending", "misuse_cost",
+    "imports_ai", "resource_hours", "rents_foreign", "rents_domestic", "public_spending",
+    "misuse_cost", "wages", "foreign_spending", "compliance_spending",
 )  # fmt: skip
 
 

@@ -70,6 +70,10 @@ class Option(Strict):
     dependence_exposure: float = Field(default=1.0, ge=0.0, le=1.0)
     fit: float = Field(default=1.0, ge=0.0, le=3.0)
     foreign_share: float = Field(default=0.85, ge=0.0, le=1.0, description="of payments")
+    licence_openness: float = Field(default=0.0, ge=0.0, le=1.0)
+    data_openness: float = Field(default=0.0, ge=0.0, le=1.0)
+    code_openness: float = Field(default=0.0, ge=0.0, le=1.0)
+    energy: float = Field(default=1.0, ge=0.0, le=1e5, description="kWh per seat and year")
     source: str = Field(min_length=1)
 
 

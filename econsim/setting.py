@@ -178,17 +178,8 @@ def base_option_terms(setting: Setting, month: int) -> dict[str, np.ndarray]:
     """Base values of the option levers in a month, each ``ndarray[options]``, region's currency."""
     values = setting.values
     money = values["economy.currency_per_eur"]
-    ratio = values["supply.open_price_ratio"]
     options = list(setting.scenario.options.values())
-    price = np.array(
-        [
-            o.price
-            * money
-            * _price_path(o.price_decline, month)
-            * ((1.0 - o.model_cost_share) + o.model_cost_share * ratio if o.open_weights else 1.0)
-            for o in options
-        ]
-    )
+    price = np.array([o.price * money * _price_path(o.price_decline, month) for o in options])
     return {
         "option.available": (setting.arrival <= month).astype(np.float64),
         "option.price": price,
@@ -201,6 +192,9 @@ def base_option_terms(setting: Setting, month: int) -> dict[str, np.ndarray]:
         "option.confidentiality_exposure": np.array([o.confidentiality_exposure for o in options]),
         "option.dependence_exposure": np.array([o.dependence_exposure for o in options]),
         "option.fit": np.array([o.fit for o in options]),
+        "option.licence_openness": np.array([o.licence_openness for o in options]),
+        "option.data_openness": np.array([o.data_openness for o in options]),
+        "option.code_openness": np.array([o.code_openness for o in options]),
         "option.capability_lag": np.array([o.capability_lag for o in options]),
     }
 
@@ -238,6 +232,7 @@ class Offers:
         programme: public spending on programmes, currency a year.
         closed_multiple: closed price relative to a world with open models.
         open_presence: share of open supply still present, 0 to 1.
+        open_pool: contributors of open models and variants relative to the baseline.
         closed_frontier, open_frontier: months of reference pace.
     """
 
@@ -262,8 +257,21 @@ class Offers:
     programme: float
     closed_multiple: float
     open_presence: float
+    open_pool: float
     closed_frontier: float
     open_frontier: float
+
+
+def _licence_factor(setting: Setting, licence: np.ndarray) -> np.ndarray:
+    """Price of open options relative to closed ones at the same use, by how free the licence is.
+
+    ``1 - model part of the price * licence openness * (1 - open price ratio)``; 1 for closed
+    options.
+    """
+    part = np.array(
+        [o.model_cost_share if o.open_weights else 0.0 for o in setting.scenario.options.values()]
+    )
+    return np.asarray(1.0 - part * licence * (1.0 - setting.values["supply.open_price_ratio"]))
 
 
 def annuity(interest: float, years: float) -> float:
@@ -321,6 +329,7 @@ def offers(
         exp(values["supply.fit_pool_elasticity"] * log(np.float64(max(variant_pool, 0.05))))
     )
     fit[:, setting.open_weights] *= pool_fit
+    fit *= 1.0 + values["openness.data_fit"] * terms.option["option.data_openness"]
     attainable = (
         setting.labour_share
         * setting.exposure
@@ -357,7 +366,14 @@ def offers(
         ]
     )
     seat_share = values["cost.seat_share"]
-    price = terms.option["option.price"] * multiple[None, :]
+    price = (
+        terms.option["option.price"]
+        * multiple[None, :]
+        * _licence_factor(setting, terms.option["option.licence_openness"])
+    )
+    reference_price = base["option.price"] * _licence_factor(
+        setting, base["option.licence_openness"]
+    )
     hourly = values["economy.hourly_cost"] * values["economy.currency_per_eur"]
     set_up_cost = terms.option["option.set_up_hours"] * hourly
     interest = values["cost.interest"]
@@ -370,6 +386,7 @@ def offers(
     variety = np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass)))
     risk = (
         terms.option["option.perceived_risk"]
+        - values["openness.code_trust"] * terms.option["option.code_openness"]
         + values["hurdle.confidentiality"]
         * 0.5
         * setting.tier[:, None]
@@ -389,7 +406,7 @@ def offers(
         benefit_rate=benefit_rate,
         activity=grown,
         seat_cost=seat_share * price,
-        reference_seat_cost=np.repeat(seat_share * base["option.price"][None, :], len(taste), 0),
+        reference_seat_cost=np.repeat(seat_share * reference_price[None, :], len(taste), 0),
         set_up_cost=set_up_cost,
         set_up_annuity=set_up_cost * annuity(interest, values["cost.set_up_life"]),
         hardware_cost=hardware,
@@ -408,6 +425,7 @@ def offers(
         programme=terms.scalar("public.programme"),
         closed_multiple=closed_multiple,
         open_presence=presence,
+        open_pool=variant_pool,
         closed_frontier=closed,
         open_frontier=opened,
     )

@@ -13,7 +13,7 @@ other output.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -109,6 +109,16 @@ class Flows:
     sector: np.ndarray | None = None
     within_variance: float = 0.0
     channels: Channels = field(default_factory=Channels)
+
+
+def same_suppliers(flows: Flows, other: Flows | None) -> Flows:
+    """Flows with payments to suppliers, by residence, taken from another run."""
+    if other is None:
+        return flows
+    names = (
+        "services_domestic", "services_foreign", "hardware", "rents_foreign", "rents_domestic",
+    )  # fmt: skip
+    return replace(flows, **{name: getattr(other, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -399,7 +409,8 @@ def check(ledger: Ledger, book: dict[str, float]) -> tuple[float, float]:
     gaps["payments and receipts of AI suppliers"] = abs(
         receipts - book["services_domestic"] - book["services_foreign"]
     )
-    worst_name = max(gaps, key=lambda name: gaps[name])
+    # A number that is none is the worst of all.
+    worst_name = max(gaps, key=lambda name: gaps[name] if gaps[name] == gaps[name] else np.inf)
     worst = gaps[worst_name] / scale
     if not worst <= TOLERANCE:
         raise LedgerError(f"{worst_name}: relative error {worst:.1e}")

@@ -9,7 +9,7 @@ of whole numbers, so the order in which they are added cannot matter either.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -334,6 +334,7 @@ class Economy:
         values = scenario.values
         self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
         self.offered: Offers | None = None
+        self.flows: accounts.Flows | None = None
         self.closed: accounts.Month | None = None
         self.dispersion = 0.0
         self.record = self._empty_record()
@@ -348,21 +349,34 @@ class Economy:
 
     # --- the month --------------------------------------------------------------------------
 
-    def month(self, decide: Callable[[np.ndarray], None] | None = None) -> None:
+    def month(
+        self,
+        decide: Callable[[np.ndarray], None] | None = None,
+        held: tuple[Economy, Collection[str]] | None = None,
+    ) -> None:
         """One month, in order.
 
         Args:
             decide: how due firms evaluate; :meth:`evaluate` on all of them when not given (Mesa
                 agents pass their own activation).
+            held: another run that has just done this month, and the mechanisms (keys of
+                ``setting.MECHANISMS``) whose path of that run is imposed on this one.
         """
         offered = setting.offers(
             self.bound, self.period, self.supplied, self.signals, self._exhausted()
         )
+        if held is not None:
+            reference, mechanisms = held
+            assert reference.offered is not None
+            offered = setting.impose(self.bound, offered, reference.offered, mechanisms)
         self.offered = offered
         self.considering.advance(self.period, self.scenario.values, offered.considering_pace)
         self.totals.begin_month()
         (decide or self.evaluate)(self.due())
-        self.closed = self._accounts(offered)
+        self.flows = self._flows(offered)
+        if held is not None and "residence_and_imports" in held[1]:
+            self.flows = accounts.same_suppliers(self.flows, held[0].flows)
+        self.closed = accounts.close(self.flows)
         self._pay_vouchers()
         self._record(offered, self.closed)
         self.signals = self._next_signals(offered)
@@ -556,8 +570,8 @@ class Economy:
 
     # --- accounts and signals ---------------------------------------------------------------
 
-    def _accounts(self, offered: Offers) -> accounts.Month:
-        """The month's flows from the rules, booked and closed."""
+    def _flows(self, offered: Offers) -> accounts.Flows:
+        """The month's flows from the rules."""
         bound, totals, values = self.bound, self.totals, self.scenario.values
         cells = bound.cells
         depth = np.array([values["benefit.light_depth"], 1.0])
@@ -593,39 +607,37 @@ class Economy:
         ]
         variance = by_sector[2] / by_sector[0] - (by_sector[1] / by_sector[0]) ** 2
         self.dispersion = float(np.sqrt(max((variance * by_sector[0]).sum() / baseline.sum(), 0.0)))
-        return accounts.close(
-            accounts.Flows(
-                baseline=baseline,
-                baseline_rest=rest,
-                gain=gain,
-                hours=hours,
-                services_domestic=(services * (1.0 - foreign)).sum(axis=1) + hosting,
-                services_foreign=(services * foreign).sum(axis=1),
-                hardware=hardware,
-                rents_foreign=(rents * foreign).sum(axis=1),
-                rents_domestic=(rents * (1.0 - foreign)).sum(axis=1),
-                vouchers=totals.vouchers,
-                programme=offered.programme / 12.0,
-                cost_of_funds=values["accounts.marginal_cost_of_funds"],
-                transitory=set_up,
-                sector=cells.sector,
-                within_variance=float((variance * by_sector[0]).sum())
-                / float(baseline.sum() + rest.sum()),
-                channels=accounts.Channels(
-                    capital_deepening=values["accounts.capital_deepening"],
-                    capital_share=values["accounts.capital_share"],
-                    substitution=values["accounts.sector_substitution"],
-                    reallocation=values["accounts.reallocation"],
-                ),
-                labour_share=bound.labour_share,
-                mark_up_share=values["supply.mark_up_share"],
-                shares=(
-                    values["economy.household_share"],
-                    values["economy.government_share"],
-                    values["economy.investment_share"],
-                ),
-                rest_labour_share=bound.rest_labour_share,
-            )
+        return accounts.Flows(
+            baseline=baseline,
+            baseline_rest=rest,
+            gain=gain,
+            hours=hours,
+            services_domestic=(services * (1.0 - foreign)).sum(axis=1) + hosting,
+            services_foreign=(services * foreign).sum(axis=1),
+            hardware=hardware,
+            rents_foreign=(rents * foreign).sum(axis=1),
+            rents_domestic=(rents * (1.0 - foreign)).sum(axis=1),
+            vouchers=totals.vouchers,
+            programme=offered.programme / 12.0,
+            cost_of_funds=values["accounts.marginal_cost_of_funds"],
+            transitory=set_up,
+            sector=cells.sector,
+            within_variance=float((variance * by_sector[0]).sum())
+            / float(baseline.sum() + rest.sum()),
+            channels=accounts.Channels(
+                capital_deepening=values["accounts.capital_deepening"],
+                capital_share=values["accounts.capital_share"],
+                substitution=values["accounts.sector_substitution"],
+                reallocation=values["accounts.reallocation"],
+            ),
+            labour_share=bound.labour_share,
+            mark_up_share=values["supply.mark_up_share"],
+            shares=(
+                values["economy.household_share"],
+                values["economy.government_share"],
+                values["economy.investment_share"],
+            ),
+            rest_labour_share=bound.rest_labour_share,
         )
 
     def _exhausted(self) -> tuple[bool, ...]:
@@ -784,3 +796,40 @@ def run(
         if progress is not None:
             progress(month + 1, settings.months)
     return economy
+
+
+def run_held(
+    reference: Scenario,
+    scenario: Scenario,
+    mechanisms: Collection[str],
+    *,
+    rows: int | str,
+    seed: int,
+) -> tuple[Economy, Economy]:
+    """Run two scenarios in step, with some mechanisms held in the second at the first's path.
+
+    With every mechanism held the second run equals the first.
+
+    Args:
+        reference: whose monthly path is imposed.
+        scenario: on which it is imposed.
+        mechanisms: keys of ``setting.MECHANISMS``.
+        rows, seed: of both runs.
+
+    Raises:
+        ValueError: an unknown mechanism, or scenarios that differ in region, options or horizon.
+    """
+    unknown = sorted(set(mechanisms) - set(setting.MECHANISMS))
+    if unknown:
+        raise ValueError(f"unknown mechanism '{unknown[0]}': {', '.join(setting.MECHANISMS)}")
+    first, second = Economy(reference, rows, seed), Economy(scenario, rows, seed)
+    if (
+        first.bound.options != second.bound.options
+        or reference.region != scenario.region
+        or reference.run.months != scenario.run.months
+    ):
+        raise ValueError("scenarios must share region, options and horizon to hold mechanisms")
+    for _ in range(reference.run.months):
+        first.month()
+        second.month(held=(first, mechanisms))
+    return first, second

@@ -494,6 +494,25 @@ def _adoption_alt(comparison: Comparison, groups: Sequence[str], year: int) -> s
     )
 
 
+def gdp_finding(comparison: Comparison) -> str:
+    """The difference in GDP of the last year and, where it tells more, of the year it is largest.
+
+    The largest is told when it has another sign, or is more than twice as large.
+    """
+    years = range(FIRST_YEAR, last_year(comparison.a) + 1)
+    yearly = [comparison.difference("gdp", year) for year in years]
+    final = yearly[-1]
+    peak = max(range(len(yearly)), key=lambda i: abs(yearly[i].mean))
+    largest = yearly[peak]
+    words = finding(final, "GDP", years[-1])
+    other = largest.mean * final.mean < 0.0 or holds_zero(final)
+    if not holds_zero(largest) and (other or abs(largest.mean) > 2.0 * abs(final.mean)):
+        size = amount(number(_turned(largest)), largest.unit)
+        way = "lower" if largest.mean < 0.0 else "higher"
+        words += f"; largest in {years[peak]}: {size} {way}"
+    return words
+
+
 def gdp_effect(
     results: Comparison | Sequence[Results], first_instrument: str | None = None
 ) -> Figure:
@@ -530,12 +549,8 @@ def gdp_effect(
     )
     final = yearly[-1]
     peak = max(range(len(yearly)), key=lambda i: abs(yearly[i].mean))
-    title = f"{short_title(main)}: {finding(final, 'GDP', year)}"
     extreme = yearly[peak]
-    other_way = extreme.mean * final.mean < 0 or holds_zero(final)
-    if not holds_zero(extreme) and (other_way or abs(extreme.mean) > 2 * abs(final.mean)):
-        size = amount(number(_turned(extreme)), unit)
-        title += f"; at most {size} {'lower' if extreme.mean < 0 else 'higher'}, in {years[peak]}"
+    title = f"{short_title(main)}: {gdp_finding(comparison)}"
     share = comparison.difference("gdp_gain", year)
     alt = (
         f"Line chart of the difference in GDP, {FIRST_YEAR} to {year}, {short_title(main)} minus "
@@ -1021,7 +1036,7 @@ def _cell(point: Mapping[str, Any] | None) -> str:
         return f"{number(gap)}<br>one run"
     decimals = _decimals(gap)
     text = f"{_written(gap.mean, decimals)}<br>± {_written(gap.half_width, decimals)}"
-    return f"({text})" if holds_zero(gap) else text
+    return f"({text.replace('<br>', ')<br>(')})" if holds_zero(gap) else text
 
 
 def _add_heading(chart: Any, figure: Figure) -> None:
@@ -1072,6 +1087,7 @@ __all__ = [
     "finding",
     "first_difference",
     "gdp_effect",
+    "gdp_finding",
     "headline_grid",
     "interval",
     "last_year",

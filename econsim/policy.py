@@ -478,15 +478,18 @@ def _scopes(scope: str | None, options: Sequence[OptionKind]) -> tuple[str | Non
 def _adjustment_entries(
     label: str, item: Adjustment, options: Sequence[OptionKind], currency: str
 ) -> list[Entry]:
-    parameter, scope = registry.lever(item.term, [o.name for o in options])
     operation, value = item.operation()
+    try:
+        parameter, scope = registry.lever(item.term, [o.name for o in options])
+        if operation == "set":
+            parameter.check(value)
+    except ParameterError as error:
+        raise PolicyError(f"{label}: {error}") from None
     unit = registry.unit_in_region(parameter.unit, currency)
     expected = "multiple" if operation == "scale" else unit
     if item.unit != expected and not (operation == "scale" and item.unit == unit):
         raise PolicyError(f"{label}: unit of '{item.term}' is '{expected}', not '{item.unit}'")
-    if operation == "set":
-        parameter.check(value)
-    elif operation == "scale" and not 0.0 <= value <= 1000.0:
+    if operation == "scale" and not 0.0 <= value <= 1000.0:
         raise PolicyError(f"{label}: 'scale' of '{item.term}' must be between 0 and 1000")
     if parameter.name.startswith(registry.ECONOMY_WIDE) and item.where != Where():
         raise PolicyError(f"{label}: '{item.term}' is the same for all firms; remove 'where'")
@@ -680,8 +683,7 @@ def expand(
         currency: currency of the region, for units.
 
     Raises:
-        PolicyError, ParameterError: unknown term, wrong unit, value out of bounds, two ``set`` on
-            one term, month and firm, or an exemption from obligations that nothing imposes.
+        PolicyError: unknown term, wrong unit, value out of bounds, two ``set`` on one term, month and firm, or an exemption from obligations that nothing imposes.
     """
     entries: list[Entry] = []
     budgets: list[Budget] = []

@@ -256,14 +256,12 @@ class _Document:
     def _parse(self, text: str) -> Any:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
-        from ruamel.yaml.events import AliasEvent
 
         yaml = YAML(typ="safe", pure=True)
+        depth = 0
         try:
             for event in yaml.parse(text):
-                if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-                    line = event.start_mark.line + 1
-                    raise ScenarioError(f"{self.path}:{line}: anchors and aliases are not accepted")
+                depth = self._refuse(event, depth)
             node = YAML(typ="safe", pure=True).compose(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -272,20 +270,36 @@ class _Document:
         except ScenarioError:
             raise
         except (YAMLError, RecursionError, ValueError) as error:
-            raise ScenarioError(f"{self.path}:1: not valid YAML: {error}") from None
+            message = " ".join(str(error).split())
+            raise ScenarioError(f"{self.path}:1: not valid YAML: {message}") from None
         if node is None:
             raise ScenarioError(f"{self.path}:1: the file is empty")
         return self._convert(node, ())
 
+    def _refuse(self, event: Any, depth: int) -> int:
+        """Refuse what no scenario needs, before anything is built; return the depth reached."""
+        from ruamel.yaml import events
+
+        problem = None
+        if isinstance(event, events.CollectionStartEvent):
+            depth += 1
+            problem = "nested too deeply" if depth > MAXIMUM_DEPTH else None
+        elif isinstance(event, events.CollectionEndEvent):
+            depth -= 1
+        if isinstance(event, events.AliasEvent) or getattr(event, "anchor", None):
+            problem = "anchors and aliases are not accepted"
+        elif getattr(event, "tag", None) is not None:
+            problem = f"tag '{event.tag}' is not accepted"
+        elif getattr(event, "version", None) not in (None, (1, 2)):
+            problem = "only YAML 1.2 is accepted"
+        if problem:
+            raise ScenarioError(f"{self.path}:{event.start_mark.line + 1}: {problem}")
+        return depth
+
     def _convert(self, node: Any, place: tuple[Any, ...]) -> Any:
         line = node.start_mark.line + 1
         self.lines.setdefault(place, line)
-        if len(place) > MAXIMUM_DEPTH:
-            raise ScenarioError(f"{self.path}:{line}: nested too deeply")
-        tag = str(node.tag)
-        if not tag.startswith("tag:yaml.org,2002:"):
-            raise ScenarioError(f"{self.path}:{line}: tag '{tag}' is not accepted")
-        kind = tag.removeprefix("tag:yaml.org,2002:")
+        kind = str(node.tag).removeprefix("tag:yaml.org,2002:")
         if kind == "map":
             result: dict[str, Any] = {}
             for key_node, value_node in node.value:
@@ -418,7 +432,8 @@ def _top_level(document: _Document) -> ScenarioFile:
 def _validate(model: type[Model], value: Any, document: _Document, place: tuple[Any, ...]) -> Model:
     """Validate with pydantic, turning its first error into one line with the file's line."""
     try:
-        return model.model_validate(value)
+        # Strict, as JSON: a list may be a tuple, but neither 'true' nor '"5"' is a number.
+        return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         # A mistyped key explains a missing one, so it comes first.
         found = error.errors()
@@ -482,10 +497,13 @@ def _merge(name: str, chain: list[tuple[_Document, ScenarioFile]]) -> Scenario:
         message = str(error)
         for source, part in chain:
             for number in range(len(part.instruments)):
+                # The line says which instrument; two that contradict one another keep their names.
                 if message.startswith(_label(source, number)):
                     raise source.error(
-                        ("instruments", number), message.removeprefix(_label(source, number) + ": ")
+                        ("instruments", number), message.partition(": ")[2]
                     ) from None
+                if message.startswith("'" + _label(source, number)):
+                    raise source.error(("instruments", number), message) from None
         raise document.error(("instruments",), message) from None
 
 

@@ -7,7 +7,8 @@ cell and option: the cell-level part of the value of an option, computed once pe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import InitVar, dataclass, field, fields
 from functools import lru_cache
 
 import numpy as np
@@ -210,58 +211,6 @@ class Signals:
     rents_index: float = 1.0
 
 
-@dataclass(frozen=True)
-class Offers:
-    """What a month offers, by cell and option (money in the region's currency, 2024 prices).
-
-    Attributes:
-        benefit_rate: share of value added saved by an experienced deep user,
-            ``[cells, options]``.
-        activity: baseline value added relative to the tables' year.
-        seat_cost, reference_seat_cost: per person and year, at actual and at reference prices.
-        set_up_cost: of a firm of 10 persons; ``set_up_annuity`` its yearly equivalent.
-        hardware_cost, hardware_annuity: per firm.
-        running_cost: hosting and compliance, per firm and year.
-        hosting_cost, compliance_cost: its two parts.
-        taste: ``a_k`` less beta times the common log hurdle.
-        available: share of firms that can use the option.
-        misuse_cost: social cost per using firm and year (never in GDP).
-        switching_multiple: ``[cells]``, multiplies the cost of moving between options.
-        voucher_rate, voucher_cap: ``[cells]``.
-        considering_pace: ``[cells]``, multiple of the considering hazard.
-        programme: public spending on programmes, currency a year.
-        closed_multiple: closed price relative to a world with open models.
-        open_presence: share of open supply still present, 0 to 1.
-        open_pool: contributors of open models and variants relative to the baseline.
-        closed_frontier, open_frontier: months of reference pace.
-    """
-
-    benefit_rate: np.ndarray
-    activity: float
-    seat_cost: np.ndarray
-    reference_seat_cost: np.ndarray
-    set_up_cost: np.ndarray
-    set_up_annuity: np.ndarray
-    hardware_cost: np.ndarray
-    hardware_annuity: np.ndarray
-    running_cost: np.ndarray
-    hosting_cost: np.ndarray
-    compliance_cost: np.ndarray
-    taste: np.ndarray
-    available: np.ndarray
-    misuse_cost: np.ndarray
-    switching_multiple: np.ndarray
-    voucher_rate: np.ndarray
-    voucher_cap: np.ndarray
-    considering_pace: np.ndarray
-    programme: float
-    closed_multiple: float
-    open_presence: float
-    open_pool: float
-    closed_frontier: float
-    open_frontier: float
-
-
 def _licence_factor(setting: Setting, licence: np.ndarray) -> np.ndarray:
     """Price of open options relative to closed ones at the same use, by how free the licence is.
 
@@ -280,6 +229,136 @@ def annuity(interest: float, years: float) -> float:
         return 1.0 / years
     factor = exp(np.float64(-years) * log(np.float64(1.0 + interest)))
     return float(interest / (1.0 - factor))
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a month offers, by cell and option (money in the region's currency, 2024 prices).
+
+    The parts below are what the mechanisms of :data:`MECHANISMS` are made of; benefit rate, taste
+    and yearly equivalents follow from them.
+
+    Attributes:
+        attainable: share of value added that full coverage would save a deep user, ``[cells]``.
+        covered: share of feasible savings that can be delivered, ``[cells, options]``.
+        fit: multiple of the benefit, ``[cells, options]``.
+        activity: baseline value added relative to the tables' year.
+        seat_cost, reference_seat_cost: per person and year, at actual and at reference prices,
+            ``[cells, options]``.
+        set_up_cost: of a firm of 10 persons, ``[cells, options]``.
+        hardware_cost: per firm; hosting_cost, compliance_cost: per firm and year.
+        misuse_cost: social cost per using firm and year (never in GDP), ``[cells, options]``.
+        common: log hurdle of all options, ``[cells]``.
+        perceived_risk, confidentiality, dependence: what each adds to the log hurdle,
+            ``[cells, options]``.
+        variety: what re-entering developers add to the value of closed options, ``[options]``.
+        available: share of firms that can use the option, ``[cells, options]``.
+        switching_multiple: multiplies the cost of moving between options, ``[cells]``.
+        voucher_rate, voucher_cap: ``[cells]``.
+        considering_pace: multiple of the considering hazard, ``[cells]``.
+        programme: public spending on programmes, currency a year.
+        closed_multiple: closed price relative to a world with open models.
+        open_presence: share of open supply still present, 0 to 1.
+        open_pool: contributors of open models and variants relative to the baseline.
+        closed_frontier, open_frontier: months of reference pace.
+        benefit_rate: share of value added saved by an experienced deep user.
+        taste: ``a_k`` less beta times the common log hurdle and the option's risks.
+        set_up_annuity, hardware_annuity: yearly equivalents.
+        running_cost: hosting and compliance, per firm and year.
+    """
+
+    attainable: np.ndarray
+    covered: np.ndarray
+    fit: np.ndarray
+    activity: float
+    seat_cost: np.ndarray
+    reference_seat_cost: np.ndarray
+    set_up_cost: np.ndarray
+    hardware_cost: np.ndarray
+    hosting_cost: np.ndarray
+    compliance_cost: np.ndarray
+    misuse_cost: np.ndarray
+    common: np.ndarray
+    perceived_risk: np.ndarray
+    confidentiality: np.ndarray
+    dependence: np.ndarray
+    variety: np.ndarray
+    available: np.ndarray
+    switching_multiple: np.ndarray
+    voucher_rate: np.ndarray
+    voucher_cap: np.ndarray
+    considering_pace: np.ndarray
+    programme: float
+    closed_multiple: float
+    open_presence: float
+    open_pool: float
+    closed_frontier: float
+    open_frontier: float
+    benefit_rate: np.ndarray = field(init=False)
+    taste: np.ndarray = field(init=False)
+    set_up_annuity: np.ndarray = field(init=False)
+    hardware_annuity: np.ndarray = field(init=False)
+    running_cost: np.ndarray = field(init=False)
+    setting: InitVar[Setting] = None
+
+    def __post_init__(self, setting: Setting) -> None:
+        """Benefit rate, taste and yearly equivalents from the parts."""
+        values = setting.values
+        interest = values["cost.interest"]
+        derived = {
+            "benefit_rate": self.attainable[:, None] * self.covered * self.fit,
+            "taste": (setting.tastes + self.variety)[None, :]
+            - values["choice.beta"]
+            * (
+                self.common[:, None]
+                + (self.perceived_risk + self.confidentiality + self.dependence)
+            ),
+            "set_up_annuity": self.set_up_cost * annuity(interest, values["cost.set_up_life"]),
+            "hardware_annuity": self.hardware_cost
+            * annuity(interest, values["cost.hardware_life"]),
+            "running_cost": self.hosting_cost + self.compliance_cost,
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+
+#: Mechanisms by which a policy acts -> the parts of a month's offers that carry each.  Holding a
+#: mechanism imposes another run's path of these parts (columns of open options for ``open_lag``,
+#: of closed ones for ``frontier``).
+MECHANISMS: dict[str, tuple[str, ...]] = {
+    "option_removal": ("available", "open_presence"),
+    "price_response": ("seat_cost", "closed_multiple"),
+    "open_lag": ("covered", "open_frontier"),
+    "frontier": ("covered", "closed_frontier"),
+    "fit_and_variants": ("fit", "open_pool"),
+    "confidentiality": ("confidentiality",),
+    "dependence": ("dependence", "switching_multiple"),
+    "perceived_risk": ("perceived_risk", "common"),
+    "entry": ("variety",),
+    "compliance": ("set_up_cost", "hardware_cost", "hosting_cost", "compliance_cost"),
+    "considering": ("considering_pace",),
+    "public_support": ("voucher_rate", "voucher_cap", "programme", "misuse_cost"),
+    "residence_and_imports": (),
+}
+
+
+def impose(bound: Setting, own: Offers, other: Offers, mechanisms: Collection[str]) -> Offers:
+    """A month's offers with some mechanisms held at another run's.
+
+    Args:
+        bound: the run's setting (same options and cells as the other's).
+        own, other: offers of the same month.
+        mechanisms: keys of :data:`MECHANISMS`.
+    """
+    parts = {f.name: getattr(own, f.name) for f in fields(own) if f.init}
+    for mechanism in mechanisms:
+        for name in MECHANISMS[mechanism]:
+            taken = getattr(other, name)
+            if name == "covered":
+                column = bound.open_weights == (mechanism == "open_lag")
+                taken = np.where(column[None, :], taken, parts[name])
+            parts[name] = taken
+    return Offers(**parts, setting=bound)
 
 
 def offers(
@@ -323,25 +402,78 @@ def offers(
     )
     family = np.where(setting.open_weights, opened, closed)[None, :]
     progress = family - terms.option["option.capability_lag"]
-    covered = supply.coverage(progress, values["coverage.midpoint"], values["coverage.rate"])
-    fit = terms.option["option.fit"].copy()
-    pool_fit = float(
-        exp(values["supply.fit_pool_elasticity"] * log(np.float64(max(variant_pool, 0.05))))
-    )
-    fit[:, setting.open_weights] *= pool_fit
-    fit *= 1.0 + values["openness.data_fit"] * terms.option["option.data_openness"]
-    attainable = (
-        setting.labour_share
-        * setting.exposure
-        * (values["benefit.saving"] * values["benefit.ceiling"])
-    )
-    grown = activity(setting, float(month))
-    benefit_rate = attainable[:, None] * covered * fit
-
     available = terms.option["option.available"]
-    arrived = setting.arrival <= month
-    presence = _presence(setting, available, arrived)
+    presence = _presence(setting, available, setting.arrival <= month)
     reentry = terms.scalar("supply.reentry_share")
+    closed_multiple, seat_cost, reference = _prices(setting, terms, base, presence, reentry)
+    mass = np.float64(supply.reentry_mass(presence, reentry, values["choice.open_share"]))
+    compliance = terms.option["option.compliance_cost"].copy()
+    compliance[:, setting.open_weights] *= 1.0 - terms.scalar("supply.upstream_share")
+    years = (month - values["survey.reference_month"]) / 12.0
+    maturity = terms.economy["firms.maturity"]
+    return Offers(
+        attainable=setting.labour_share
+        * setting.exposure
+        * (values["benefit.saving"] * values["benefit.ceiling"]),
+        covered=supply.coverage(progress, values["coverage.midpoint"], values["coverage.rate"]),
+        fit=_fit(setting, terms, variant_pool),
+        activity=activity(setting, float(month)),
+        seat_cost=seat_cost,
+        reference_seat_cost=reference,
+        set_up_cost=terms.option["option.set_up_hours"]
+        * (values["economy.hourly_cost"] * values["economy.currency_per_eur"]),
+        hardware_cost=terms.option["option.hardware_cost"],
+        hosting_cost=terms.option["option.hosting_cost"],
+        compliance_cost=compliance,
+        misuse_cost=terms.option["option.misuse_cost"],
+        common=setting.hurdle_shift
+        - values["hurdle.decline"] * years
+        - values["hurdle.maturity_effect"] * maturity
+        + log(np.maximum(terms.economy["hurdle.level"], 1e-12)),
+        perceived_risk=terms.option["option.perceived_risk"]
+        - values["openness.code_trust"] * terms.option["option.code_openness"],
+        confidentiality=values["hurdle.confidentiality"]
+        * 0.5
+        * setting.tier[:, None]
+        * terms.option["option.confidentiality_exposure"],
+        dependence=values["hurdle.dependence"] * terms.option["option.dependence_exposure"],
+        variety=np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass))),
+        available=available,
+        switching_multiple=terms.economy["firms.switching_cost"],
+        voucher_rate=terms.economy["voucher.rate"],
+        voucher_cap=terms.economy["voucher.cap"],
+        considering_pace=terms.economy["considering.pace"]
+        * exp(values["considering.maturity_slope"] * maturity - setting.hurdle_shift),
+        programme=terms.scalar("public.programme"),
+        closed_multiple=closed_multiple,
+        open_presence=presence,
+        open_pool=variant_pool,
+        closed_frontier=closed,
+        open_frontier=opened,
+        setting=setting,
+    )
+
+
+def _fit(setting: Setting, terms: policy.Terms, variant_pool: float) -> np.ndarray:
+    """Fit of each option: its own, the open pool's variants, open training data."""
+    values = setting.values
+    fit = terms.option["option.fit"].copy()
+    pool = np.float64(max(variant_pool, 0.05))
+    fit[:, setting.open_weights] *= float(exp(values["supply.fit_pool_elasticity"] * log(pool)))
+    return np.asarray(
+        fit * (1.0 + values["openness.data_fit"] * terms.option["option.data_openness"])
+    )
+
+
+def _prices(
+    setting: Setting,
+    terms: policy.Terms,
+    base: dict[str, np.ndarray],
+    presence: float,
+    reentry: float,
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Closed price multiple, and cost per person and year at actual and at reference prices."""
+    values = setting.values
     closed_multiple = float(
         supply.closed_price_multiple(presence, reentry, values["supply.price_response"])
     )
@@ -355,79 +487,22 @@ def offers(
             values["supply.vendor_pass_through"],
         )
     )
-    multiple = np.array(
-        [
-            1.0
-            if o.open_weights
-            else vendor_multiple
-            if o.route == "ready_made"
-            else closed_multiple
-            for o in setting.scenario.options.values()
-        ]
-    )
+    multiple = []
+    for option in setting.scenario.options.values():
+        if option.open_weights:
+            multiple.append(1.0)
+        elif option.route == "ready_made":
+            multiple.append(vendor_multiple)
+        else:
+            multiple.append(closed_multiple)
     seat_share = values["cost.seat_share"]
-    price = (
-        terms.option["option.price"]
-        * multiple[None, :]
-        * _licence_factor(setting, terms.option["option.licence_openness"])
-    )
-    reference_price = base["option.price"] * _licence_factor(
-        setting, base["option.licence_openness"]
-    )
-    hourly = values["economy.hourly_cost"] * values["economy.currency_per_eur"]
-    set_up_cost = terms.option["option.set_up_hours"] * hourly
-    interest = values["cost.interest"]
-    hardware = terms.option["option.hardware_cost"]
-    hosting = terms.option["option.hosting_cost"]
-    compliance = terms.option["option.compliance_cost"].copy()
-    compliance[:, setting.open_weights] *= 1.0 - terms.scalar("supply.upstream_share")
-
-    mass = np.float64(supply.reentry_mass(presence, reentry, values["choice.open_share"]))
-    variety = np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass)))
-    risk = (
-        terms.option["option.perceived_risk"]
-        - values["openness.code_trust"] * terms.option["option.code_openness"]
-        + values["hurdle.confidentiality"]
-        * 0.5
-        * setting.tier[:, None]
-        * terms.option["option.confidentiality_exposure"]
-        + values["hurdle.dependence"] * terms.option["option.dependence_exposure"]
-    )
-    years = (month - values["survey.reference_month"]) / 12.0
-    maturity = terms.economy["firms.maturity"]
-    common = (
-        setting.hurdle_shift
-        - values["hurdle.decline"] * years
-        - values["hurdle.maturity_effect"] * maturity
-        + log(np.maximum(terms.economy["hurdle.level"], 1e-12))
-    )
-    taste = (setting.tastes + variety)[None, :] - values["choice.beta"] * (common[:, None] + risk)
-    return Offers(
-        benefit_rate=benefit_rate,
-        activity=grown,
-        seat_cost=seat_share * price,
-        reference_seat_cost=np.repeat(seat_share * reference_price[None, :], len(taste), 0),
-        set_up_cost=set_up_cost,
-        set_up_annuity=set_up_cost * annuity(interest, values["cost.set_up_life"]),
-        hardware_cost=hardware,
-        hardware_annuity=hardware * annuity(interest, values["cost.hardware_life"]),
-        running_cost=hosting + compliance,
-        hosting_cost=hosting,
-        compliance_cost=compliance,
-        taste=taste,
-        available=available,
-        misuse_cost=terms.option["option.misuse_cost"],
-        switching_multiple=terms.economy["firms.switching_cost"],
-        voucher_rate=terms.economy["voucher.rate"],
-        voucher_cap=terms.economy["voucher.cap"],
-        considering_pace=terms.economy["considering.pace"]
-        * exp(values["considering.maturity_slope"] * maturity - setting.hurdle_shift),
-        programme=terms.scalar("public.programme"),
-        closed_multiple=closed_multiple,
-        open_presence=presence,
-        open_pool=variant_pool,
-        closed_frontier=closed,
-        open_frontier=opened,
+    price = terms.option["option.price"] * np.array(multiple)[None, :]
+    price = price * _licence_factor(setting, terms.option["option.licence_openness"])
+    reference = base["option.price"] * _licence_factor(setting, base["option.licence_openness"])
+    return (
+        closed_multiple,
+        seat_share * price,
+        np.repeat(seat_share * reference[None, :], setting.cells.count, axis=0),
     )
 
 

@@ -42,7 +42,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = outcome.get_result()
     if _browser_required() and report.skipped and item.get_closest_marker("browser"):
         report.outcome = "failed"
-        report.longrepr = f"ECONSIM_REQUIRE_BROWSER=1, but a browser test was skipped: {report.longrepr}"
+        report.longrepr = (
+            f"ECONSIM_REQUIRE_BROWSER=1, but a browser test was skipped: {report.longrepr}"
+        )
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -57,7 +59,9 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
         and "mark.browser" in collector.path.read_text(encoding="utf-8")
     ):
         report.outcome = "failed"
-        report.longrepr = f"ECONSIM_REQUIRE_BROWSER=1, but browser tests were skipped: {report.longrepr}"
+        report.longrepr = (
+            f"ECONSIM_REQUIRE_BROWSER=1, but browser tests were skipped: {report.longrepr}"
+        )
 
 
 # --- Scenarios ----------------------------------------------------------------------------------

@@ -53,7 +53,19 @@ def flows(draw: st.DrawFn, gains: bool = True) -> accounts.Flows:
         rest_labour_share=draw(share(1.0)),
         programme=rest.sum() * draw(share(0.02)),
         cost_of_funds=draw(st.floats(1.0, 2.0)),
+        sector=np.arange(CELLS) // 2,
+        within_variance=draw(share(0.01)),
     )
+
+
+#: Any setting of the structural channels.
+channels = st.builds(
+    accounts.Channels,
+    capital_deepening=share(1.0),
+    capital_share=st.floats(0.2, 0.6),
+    substitution=st.floats(0.3, 2.0),
+    reallocation=share(2.0),
+)
 
 
 def ordinary(**changes: Any) -> accounts.Flows:
@@ -92,9 +104,9 @@ def surplus_and_deficit() -> list[accounts.Flows]:
 # --- Identities on any flows ------------------------------------------------------------------------
 
 
-@given(flows(gains=False))
-def test_identities_hold_on_any_flows(given_: accounts.Flows) -> None:
-    month = accounts.close(given_)
+@given(flows(gains=False), channels)
+def test_identities_hold_on_any_flows(given_: accounts.Flows, switches: accounts.Channels) -> None:
+    month = accounts.close(replace(given_, channels=switches))
     assert month.worst <= accounts.TOLERANCE == 1e-9
     three = accounts.readings(month.ledger)
     assert set(three) == {"production", "income", "expenditure"}
@@ -122,9 +134,11 @@ def test_gdp_is_the_formula(given_: accounts.Flows) -> None:
     assert np.log(month.gdp / month.baseline_gdp) == pytest.approx(change, rel=1e-9, abs=1e-12)
 
 
-@given(flows())
-def test_contributions_sum_to_the_change_of_gdp(given_: accounts.Flows) -> None:
-    month = accounts.close(given_)
+@given(flows(), channels)
+def test_contributions_sum_to_the_change_of_gdp(
+    given_: accounts.Flows, switches: accounts.Channels
+) -> None:
+    month = accounts.close(replace(given_, channels=switches))
     change = month.gdp - month.baseline_gdp
     total = month.contribution.sum() - month.funds
     assert total == pytest.approx(change, rel=1e-9, abs=1e-9 * month.gdp)
@@ -311,6 +325,64 @@ def test_a_programme_is_bought_instead_of_household_consumption() -> None:
     before, after = accounts.close(base), accounts.close(replace(base, programme=5_000.0))
     assert after.gdp == pytest.approx(before.gdp, rel=1e-14)
     assert before.consumption - after.consumption == pytest.approx(5_000.0, rel=1e-6)
+
+
+# --- Structural channels ----------------------------------------------------------------------------
+
+
+def growth(month: accounts.Month) -> float:
+    return float(np.log(month.gdp / month.baseline_gdp))
+
+
+@given(flows())
+def test_channels_are_off_by_default_and_at_their_limits(given_: accounts.Flows) -> None:
+    plain = accounts.close(given_)
+    limits = [
+        accounts.Channels(),
+        accounts.Channels(capital_deepening=0.0, capital_share=0.6),
+        accounts.Channels(reallocation=0.0),
+        accounts.Channels(substitution=1.0),
+    ]
+    for limit in limits:
+        assert accounts.close(replace(given_, channels=limit)).gdp == plain.gdp
+    for near in (1.0 - 1e-5, 1.0 + 1e-5):
+        month = accounts.close(replace(given_, channels=accounts.Channels(substitution=near)))
+        assert growth(month) == pytest.approx(growth(plain), abs=1e-5)
+
+
+def test_sectors_that_complement_one_another_hold_each_other_back() -> None:
+    uneven = ordinary(sector=np.arange(CELLS), gain=ordinary().gain * np.array([4, 2, 0.5, 0.1]))
+    found = [
+        growth(accounts.close(replace(uneven, channels=accounts.Channels(substitution=s))))
+        for s in (0.4, 0.7, 1.0, 1.5)
+    ]
+    assert (np.diff(found) > 0.0).all()
+
+
+def test_capital_follows_persistent_productivity() -> None:
+    base = ordinary(cost_of_funds=1.0, transitory=ordinary().hours)
+    full = accounts.Channels(capital_deepening=1.0, capital_share=0.4)
+    before, after = accounts.close(base), accounts.close(replace(base, channels=full))
+    once = base.hours.sum() / before.baseline_gdp
+    multiplied = (growth(before) + once) / (1.0 - 0.4) - once
+    assert growth(after) == pytest.approx(multiplied, rel=1e-9)
+    assert after.productivity == pytest.approx(growth(before), rel=1e-12)
+    half = accounts.close(
+        replace(base, channels=accounts.Channels(capital_deepening=0.5, capital_share=0.4))
+    )
+    assert growth(before) < growth(half) < growth(after)
+    # Investment is not free: consumption grows by less than output.
+    assert after.consumption - before.consumption < after.gdp - before.gdp
+    falling = replace(base, gain=base.gain * 0.01, channels=full)
+    assert growth(accounts.close(falling)) == pytest.approx(
+        growth(accounts.close(replace(falling, channels=accounts.Channels())))
+    ), "no capital follows a loss"
+
+
+def test_reallocation_pays_for_dispersion() -> None:
+    base = ordinary(within_variance=0.02)
+    found = accounts.close(replace(base, channels=accounts.Channels(reallocation=0.5)))
+    assert growth(found) - growth(accounts.close(base)) == pytest.approx(0.5 * 0.5 * 0.02)
 
 
 # --- What costs and what does not -------------------------------------------------------------------

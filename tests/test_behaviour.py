@@ -214,9 +214,7 @@ def test_infeasible_options_are_never_chosen(
         assert value[0] > 0.5 * behaviour.NEVER
 
 
-@given(
-    st.floats(1.0, 1e7), st.floats(1.01, 10.0), st.floats(0.1, 3.0), st.floats(-3.0, 3.0)
-)
+@given(st.floats(1.0, 1e7), st.floats(1.01, 10.0), st.floats(0.1, 3.0), st.floats(-3.0, 3.0))
 def test_value_grows_with_net_saving_at_elasticity_beta(
     net: float, factor: float, beta: float, trait: float
 ) -> None:

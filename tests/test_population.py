@@ -287,5 +287,7 @@ def test_too_few_rows(region: str, rows: int) -> None:
 
 
 def test_unknown_region() -> None:
-    with pytest.raises(population.PopulationError, match="unknown region 'UK': expected EU27 or US"):
+    with pytest.raises(
+        population.PopulationError, match="unknown region 'UK': expected EU27 or US"
+    ):
         population.synthesise("UK", 1000, 1)

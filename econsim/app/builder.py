@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from econsim import data
+from econsim import data, scenario
 from econsim import parameters as registry
 from econsim.app import draft
 from econsim.app.draft import Draft, Settings, Text
@@ -67,7 +67,7 @@ def build(region: str, busy: bool) -> Order | None:
 
 
 def _form(region: str, busy: bool) -> None:
-    shipped, wrong = draft.library(region)
+    shipped, wrong = _library(region, _stamp())
     for message in wrong:
         st.warning(f"A shipped scenario does not load: {message}")
     start = _start(region, shipped)
@@ -121,6 +121,20 @@ def _form(region: str, busy: bool) -> None:
         st.rerun()
 
 
+def _stamp() -> tuple[tuple[str, int], ...]:
+    """Names and times of the shipped files, to notice when one changes."""
+    files = sorted(scenario.folder().glob("*.yaml"))
+    return tuple((f.name, f.stat().st_mtime_ns) for f in files)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _library(
+    region: str, stamp: tuple[tuple[str, int], ...]
+) -> tuple[dict[str, Scenario], list[str]]:
+    """The shipped scenarios of a region, read once for each state of their files."""
+    return draft.library(region)
+
+
 # --- where it starts -------------------------------------------------------------------------
 
 
@@ -132,6 +146,7 @@ def _start(region: str, shipped: Mapping[str, Scenario]) -> Scenario:
             "Or a scenario file",
             type=["yaml", "yml"],
             key="upload",
+            max_upload_size=1,
             help="Checked like any scenario file; nothing in it is executed.",
         )
     choices: dict[str, Scenario] = dict(shipped)

@@ -1,8 +1,9 @@
 """Results that come with econsim, so that the app's first view needs no run.
 
 They are those of ``econsim run`` without arguments: the headline pair of each region month by
-month, and the pair at every point of the joint axes in its last year.  ``python -m econsim.app.shipped``
-builds them anew from the current scenario files; :func:`stale` says when those have moved on.
+month, and the pair at every point of the joint axes in its last year.
+``python -m econsim.app.shipped`` builds them anew from the current scenario files; :func:`stale`
+says when those have moved on.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -20,7 +21,7 @@ from econsim.app.draft import Settings
 from econsim.app.jobs import Job, Order
 from econsim.experiments import headline
 from econsim.figures import Figure
-from econsim.results import Comparison, ResultsError
+from econsim.results import Comparison, Estimate, ResultsError
 
 QUESTION = (
     "A government considers rules under which businesses can use closed AI models only. How would "
@@ -34,7 +35,6 @@ ASSUMPTIONS = (
     "choice.lambda",
     "choice.open_share",
     "supply.price_response",
-    "supply.reentry_share",
     "choice.persistence",
     "benefit.ceiling",
     "benefit.saving",
@@ -42,16 +42,44 @@ ASSUMPTIONS = (
     "considering.applicable_share",
 )
 
+ASSUMED = """
+- **Not a forecast.** Two worlds that differ only in the policy are compared under the same
+  assumptions. Bands show Monte Carlo noise; what nobody knows about the parameters is not in them.
+- **λ and the open share** decide most of the answer and are not identified by data on use: near
+  λ = 0 all users of a removed option move to another AI option, at λ = 1 they spread over all
+  alternatives, no AI included. So every headline is shown over both.
+- **The level of the GDP gain is assumed, not calibrated**: ceiling, depth and saving per task come
+  from the literature; data on use fit almost any ceiling.
+- Mark-ups between residents, subsidies and vouchers are transfers and not in GDP; rents paid
+  abroad lower national income; shadow costs (fear, confidentiality) steer choices and are never
+  booked.
+- The headline population is firms with 10–249 persons, where the surveys of EU and US agree. Use
+  by firms under 10 persons is extrapolated in the EU.
+"""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure and its plotly form, which takes a while to make."""
+
+    figure: Figure
+    chart: Any
+
+    @classmethod
+    def of(cls, figure: Figure) -> Drawn:
+        """Draw a figure for a page, which shows its words as text."""
+        return cls(figure, figure.plotly(heading=False))
+
 
 @dataclass(frozen=True)
 class View:
-    """What a page shows of a comparison: figures, table, and how to make it again."""
+    """What a page shows of a comparison: figures (drawn once), table, and the year of both."""
 
     comparison: Comparison
     points: list[headline.GridPoint]
-    adoption: Figure
-    gdp: Figure
-    grid: Figure | None
+    adoption: Drawn
+    gdp: Drawn
+    grid: Drawn | None
     lines: list[headline.Line]
     year: int
 
@@ -62,9 +90,9 @@ def view_of(comparison: Comparison, points: Sequence[headline.GridPoint]) -> Vie
     return View(
         comparison,
         list(points),
-        figures.adoption_by_size(comparison),
-        figures.gdp_effect(comparison),
-        figures.headline_grid(points, year) if points else None,
+        Drawn.of(figures.adoption_by_size(comparison)),
+        Drawn.of(figures.gdp_effect(comparison)),
+        Drawn.of(figures.headline_grid(points, year)) if points else None,
         headline.lines(comparison, year),
         year,
     )
@@ -173,11 +201,10 @@ def sentence(view: View) -> str:
     """The headline in one sentence, with intervals."""
     c = view.comparison
     use = c.difference("use", view.year, "size_class", figures.HEADLINE_GROUP)
-    gdp = c.difference("gdp", view.year)
     return (
-        f"{figures.short_title(c.a)}, compared with {figures.short_title(c.b)}: "
-        f"{figures.finding(use, 'AI use of firms with 10–249 persons', view.year)}, and "
-        f"{figures.finding(gdp, 'GDP', view.year)}."
+        f"{figures.short_title(c.a)}: "
+        f"{figures.finding(use, 'AI use of firms with 10–249 persons', view.year)}; "
+        f"{figures.gdp_finding(c)}."
     )
 
 
@@ -186,10 +213,10 @@ def span(view: View) -> str:
     if view.grid is None:
         return ""
     parts = []
-    for label, part in view.grid.data.groupby("label", sort=False):
+    for label, part in view.grid.figure.data.groupby("label", sort=False):
         ends = part.loc[[part["mean"].idxmin(), part["mean"].idxmax()]].to_dict("records")
         low, high = (
-            figures.number(figures.Estimate(e["mean"], e["low"], e["high"], e["n"], e["unit"]))
+            figures.number(Estimate(e["mean"], e["low"], e["high"], e["n"], e["unit"]))
             for e in ends
         )
         parts.append(f"{label} {figures.amount(f'{low} to {high}', ends[0]['unit'])}")
@@ -201,12 +228,13 @@ def span(view: View) -> str:
     )
 
 
-def show_figure(figure: Figure, key: str) -> None:
+def show_figure(drawn: Drawn, key: str) -> None:
     """A figure with its words, and its data to read and to take away."""
+    figure = drawn.figure
     st.markdown(f"##### {figure.title}")
     st.caption(figure.subtitle)
     st.plotly_chart(
-        figure.plotly(heading=False),
+        drawn.chart,
         width="stretch",
         theme=None,
         alt=figure.alt,
@@ -217,9 +245,10 @@ def show_figure(figure: Figure, key: str) -> None:
             "toImageButtonOptions": {"format": "svg", "filename": figure.name},
         },
     )
-    st.caption(f"{figure.note} Source: {figure.source}")
-    with st.expander("Data and description of this chart"):
+    st.caption(figure.note)
+    with st.expander("Data, description and source of this chart"):
         st.write(figure.alt)
+        st.write(f"Source: {figure.source}")
         with st.container(horizontal=True):
             st.download_button(
                 "Data (CSV)", figure.csv, f"{figure.name}.csv", "text/csv",
@@ -238,39 +267,54 @@ def show_table(view: View) -> None:
 
     c = view.comparison
     st.markdown(f"##### {view.year} in numbers")
-    rows = []
+    change, full = [], []
     for line in view.lines:
-        flow = line.baseline is None
-        rows.append(
+        name = f"{line.label}, {line.unit.partition(', prices')[0]}"
+        d = line.difference
+        if line.baseline is None:
+            change.append({"": name, "from → to": "", "difference": _mean_interval(d)})
+            continue
+        levels = f"{figures.number(line.baseline)} → {figures.number(line.scenario)}"
+        change.append({"": name, "from → to": levels, "difference": _mean_interval(d)})
+        full.append(
             {
-                "": f"{line.label}, {line.unit}",
-                c.b.scenario: "" if line.baseline is None else _tidy(line.baseline),
-                c.a.scenario: _tidy(line.scenario),
-                "difference": "" if flow else _tidy(line.difference),
+                "outcome": line.label,
+                "unit": line.unit,
+                c.b.scenario: figures.minus(line.baseline.text()),
+                c.a.scenario: figures.minus(line.scenario.text()),
+                "difference": figures.minus(d.text()),
             }
         )
-    st.table(pd.DataFrame(rows).set_index(""), border="horizontal")
+    st.table(pd.DataFrame(change).set_index(""), border="horizontal")
     gain = c.pairing_gain("gdp", view.year)
     st.caption(
-        f"Mean and 95 % interval over n = {c.a.replicates} replicates. The difference is paired: "
-        "the same firms meet the same luck in both scenarios"
+        f"From {c.b.scenario} to {c.a.scenario}; 95 % interval over n = {c.a.replicates} "
+        "replicates in brackets. The difference is paired: the same firms meet the same luck in "
+        "both scenarios"
         + (f", so its interval is {gain:,.0f} times narrower (GDP)." if 1 < gain < 1e6 else ".")
     )
+    with st.expander("Levels with their intervals"):
+        st.dataframe(pd.DataFrame(full), hide_index=True)
 
 
-def _tidy(value: figures.Estimate) -> str:
-    return figures.minus(value.text())
+def _mean_interval(value: Estimate) -> str:
+    return f"{figures.number(value)} ({figures.interval(value)})"
 
 
 def show_comparison(view: View, order: Order, key: str) -> None:
     """Everything about a comparison: sentence, charts, joint axes, numbers, how to make it."""
-    st.markdown(f"### {sentence(view)}")
-    st.markdown(f"{figures.run_size(view.comparison.a)}. {span(view)} **{figures.CONDITIONAL}**")
+    c = view.comparison
+    st.markdown(f"#### {sentence(view)}")
+    st.markdown(
+        f"Compared with {figures.short_title(c.b)}. {figures.run_size(c.a)}. {span(view)} "
+        f"**{figures.CONDITIONAL}**"
+    )
     left, right = st.columns(2, gap="large")
     with left:
         show_figure(view.adoption, f"{key}-adoption")
     with right:
         show_figure(view.gdp, f"{key}-gdp")
+        show_table(view)
     left, right = st.columns(2, gap="large")
     with left:
         if view.grid is not None:
@@ -278,8 +322,10 @@ def show_comparison(view: View, order: Order, key: str) -> None:
         else:
             st.info("This run was made at one point of the joint axes (λ, open share) only.")
     with right:
-        show_table(view)
-    show_reproduction(view, order, key)
+        st.markdown("##### What is assumed")
+        st.markdown(ASSUMED)
+        st.caption("Values, ranges and sources: under “What is assumed” above.")
+        show_reproduction(view, order, key)
 
 
 def show_reproduction(view: View, order: Order, key: str) -> None:
@@ -372,40 +418,28 @@ def policy_page(region: str) -> None:
         show_comparison(*found, key="policy")
 
 
-def assumptions_page() -> None:
-    """What is assumed, and what the model does not say."""
+def assumptions_page(region: str) -> None:
+    """What is assumed, with values and sources, and what the model does not say."""
     import pandas as pd
 
-    st.markdown(
-        """
-- **Not a forecast.** Two worlds that differ only in the policy are compared under the same
-  assumptions. Bands show Monte Carlo noise; what nobody knows about the parameters is not in them.
-- **λ and the open share** decide most of the answer and are not identified by data on use:
-  near λ = 0 all users of a removed option move to another AI option, at λ = 1 they spread over all
-  alternatives, no AI included. That is why every headline is shown over both.
-- **The level of the GDP gain is assumed, not calibrated** (ceiling, depth and saving per task come
-  from the literature); data on use fit almost any ceiling.
-- Mark-ups between residents, subsidies and vouchers are transfers and not in GDP; rents paid abroad
-  lower national income; shadow costs (fear, confidentiality) steer choices and are never booked.
-- The headline population is firms with 10–249 persons, where the surveys of EU and US agree. Use by
-  firms under 10 persons is extrapolated in the EU.
-"""
-    )
+    st.markdown(ASSUMED)
+    st.markdown("##### Numbers that the answer hangs on most")
+    values = draft.shipped_text(draft.BASELINES[region]).scenario().values
     rows = []
     for name in ASSUMPTIONS:
         p = registry.get(name)
         rows.append(
             {
+                "name": name,
                 "assumption": p.definition,
-                "value": f"{p.default:g}",
+                "value": f"{values[name]:.3g}",
                 "range": f"{p.low:g} to {p.high:g}",
                 "unit": p.unit,
                 "source": p.source,
-                "name": name,
             }
         )
-    table = pd.DataFrame(rows).set_index("name")
-    st.table(table, border="horizontal")
+    st.table(pd.DataFrame(rows).set_index("name"), border="horizontal")
+    st.caption("All parameters: `econsim parameters`.")
 
 
 def main() -> None:
@@ -431,4 +465,4 @@ def main() -> None:
     with second:
         policy_page(region)
     with third:
-        assumptions_page()
+        assumptions_page(region)

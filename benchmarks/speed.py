@@ -229,7 +229,7 @@ PHASES: tuple[tuple[Any, str, str], ...] = (
     (None, "settle", "settle: experience, hurdle, events"),
     (None, "_move", "settle: totals by cell"),
     (None, "_surplus", "settle: firms' surplus"),
-    (None, "_accounts", "accounts: flows from the rules"),
+    (None, "_flows", "accounts: flows from the rules"),
     (accounts, "close", "accounts: ledger and closing"),
     (None, "_record", "record: outcomes"),
 )

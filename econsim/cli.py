@@ -684,6 +684,31 @@ def fit(
          f"information (prior units): {moved}\nstored in {out}")  # fmt: skip
 
 
+@app.command()
+def describe(
+    out: Annotated[Path, typer.Option("--out", help="folder of the pages")] = Path("docs"),
+    compare_only: Annotated[
+        bool, typer.Option("--check", help="write nothing; exit 4 if a page is out of date")
+    ] = False,
+) -> None:
+    """Write the ODD protocol and the assumption cards from the code."""
+    from econsim.description import pages
+
+    stale = []
+    for name, text in pages().items():
+        place = out / name
+        if compare_only:
+            if not place.is_file() or place.read_text(encoding="utf-8") != text:
+                stale.append(str(place))
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+            _say(f"wrote {place}")
+    if stale:
+        sys.stderr.write(f"out of date: {', '.join(stale)}; run 'econsim describe'\n")
+        raise typer.Exit(CHECK_FAILED)
+
+
 @app.command("app")
 def app_(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8501,

@@ -202,7 +202,7 @@ class Path:
 
 def path(bound: Setting, months: int) -> Path:
     """Offers and considering of the first ``months`` months, with signals at their reference."""
-    supplied = supply.Supply.start(bound.months)
+    supplied = supply.Supply.start(max(bound.months, months))
     considering = setting.Considering.start(bound)
     offered, cumulative = [], []
     for month in range(months):

@@ -683,7 +683,8 @@ def expand(
         currency: currency of the region, for units.
 
     Raises:
-        PolicyError: unknown term, wrong unit, value out of bounds, two ``set`` on one term, month and firm, or an exemption from obligations that nothing imposes.
+        PolicyError: unknown term, wrong unit, value out of bounds, two ``set`` on one term, month
+            and firm, or an exemption from obligations that nothing imposes.
     """
     entries: list[Entry] = []
     budgets: list[Budget] = []

@@ -529,7 +529,7 @@ def save(
         OSError: the machine said no (permission, disk); nothing is left behind.
     """
     folder = Path(folder)
-    taken = folder.exists() and not (folder / "manifest.json").is_file()
+    taken = folder.exists() and not _is_results(folder)
     if taken and (not folder.is_dir() or any(folder.iterdir())):
         raise ResultsError(f"'{folder}' exists and does not hold econsim results")
     parent = folder.resolve().parent
@@ -560,7 +560,11 @@ def save(
         if folder.exists():
             old = parent / f"{staging.name}-old"
             folder.rename(old)
-            staging.rename(folder)
+            try:
+                staging.rename(folder)
+            except BaseException:
+                old.rename(folder)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         else:
             staging.rename(folder)
@@ -568,6 +572,16 @@ def save(
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return folder
+
+
+def _is_results(folder: Path) -> bool:
+    """Whether a folder holds results, of this or another version, whole or damaged."""
+    if not (folder / "results.parquet").is_file():
+        return False
+    try:
+        return "schema_version" in json.loads((folder / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _kept_months(dimension: str, months: int) -> np.ndarray:
@@ -683,7 +697,9 @@ def load(folder: str | Path) -> list[Results]:
         return [_restore(entry, table) for entry in manifest["results"]]
     except FileNotFoundError:
         raise ResultsError(f"'{folder}' does not hold econsim results") from None
-    except (KeyError, TypeError, json.JSONDecodeError, OSError) as error:
+    except ResultsError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
         raise ResultsError(f"the results in '{folder}' are damaged: {error}") from None
 
 

@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": BELOW_4,
     "experiments": BELOW_4,
     "figures": {"results", "parameters"},
+    "description": BELOW_4,
     "brief": LAYER_0 | LAYER_4,
     "cli": EVERYTHING,
     "app": EVERYTHING,

@@ -75,7 +75,7 @@ def _form(region: str, busy: bool) -> None:
     with left:
         title = st.text_input(
             "Name of the policy",
-            value=f"My policy: a variant of {start.name}",
+            value=f"Variant of {start.name}",
             max_chars=200,
             key=f"title-{region}-{start.name}",
         )

@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
@@ -199,6 +200,7 @@ class Job:
                     code = self._process.exitcode
             if said is None:
                 if code is not None:
+                    _sweep(self._process.pid)  # its own children may have outlived it
                     self._finish(failure=_death(code))
                 return
             kind, content = said
@@ -236,25 +238,27 @@ def _death(code: int) -> str:
 
 
 def _end(process: Any) -> None:
-    """End a child and its group; nothing happens when it has ended already."""
+    """End a child and every process it started; nothing happens when it has ended already."""
     if not process.is_alive():
         return
-    _signal(process, signal.SIGTERM)
-    process.join(timeout=2.0)
-    if process.is_alive():
-        _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        if not _sweep(process.pid, number):
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)  # it has no group of its own yet
         process.join(timeout=2.0)
+        if not process.is_alive():
+            return
 
 
-def _signal(process: Any, number: signal.Signals) -> None:
-    """Signal a child's whole group, or the child alone while it has none of its own."""
+def _sweep(group: int, number: signal.Signals = signal.SIGTERM) -> bool:
+    """Signal the group that a child leads or led; whether there was one."""
+    if not hasattr(os, "killpg"):
+        return False
     try:
-        if hasattr(os, "killpg") and os.getpgid(process.pid) == process.pid:
-            os.killpg(process.pid, number)
-        else:
-            os.kill(process.pid, number)
+        os.killpg(group, number)
     except ProcessLookupError:
-        pass
+        return False
+    return True
 
 
 def _end_all() -> None:

@@ -145,7 +145,8 @@ def start(order: Order, show: str) -> None:
         show: name of the place in the session that the result goes to.
     """
     state = st.session_state
-    state.pop("failure", None)
+    for message in ("failure", "news"):
+        state.pop(message, None)
     if "job" in state:
         state.pop("job").cancel()
     key = order.key()
@@ -171,7 +172,7 @@ def watch() -> None:
         if st.button("Cancel the run", key="cancel"):
             job.cancel()
             del state["job"]
-            state["failure"] = "The run was cancelled."
+            state["news"] = "The run was cancelled."
             st.rerun()
         return
     del state["job"]
@@ -410,12 +411,12 @@ def policy_page(region: str) -> None:
     )
     order = builder.build(region, busy=_busy())
     if order is not None:
-        start(order, "policy")
+        start(order, f"policy-{region}")
         st.rerun()
-    found = _chosen("policy")
+    found = _chosen(f"policy-{region}")
     if found is not None:
         st.divider()
-        show_comparison(*found, key="policy")
+        show_comparison(*found, key=f"policy-{region}")
 
 
 def assumptions_page(region: str) -> None:
@@ -457,6 +458,8 @@ def main() -> None:
     )
     if "failure" in st.session_state:
         st.error(st.session_state["failure"])
+    if "news" in st.session_state:
+        st.info(st.session_state["news"])
     if _busy():
         st.fragment(watch, run_every=0.5)()
     first, second, third = st.tabs(["Headline", "Build a policy", "What is assumed"])

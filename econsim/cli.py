@@ -685,6 +685,37 @@ def fit(
 
 
 @app.command()
+def regions(
+    year: Annotated[int, typer.Option("--year")] = HEADLINE_YEAR,
+    firms: Firms = None,
+    replicates: Replicates = 4,
+    seed: Seed = None,
+    workers: Workers = None,
+    out: Annotated[Path | None, typer.Option("--out", help="write a Markdown page")] = None,
+) -> None:
+    """Why the US effect differs from the EU effect: one difference swapped at a time."""
+    from econsim.experiments import regions as swapping
+
+    rows = _rows(firms) or 5_000
+    if rows == "full":
+        raise registry.ParameterError("--firms full is not offered here")
+    with _progress("swapping") as report:
+        found = swapping.decompose(
+            year, rows=int(rows), replicates=replicates or 4, seed=_seed(seed), workers=workers,
+            progress=report,
+        )  # fmt: skip
+    _table(
+        f"Effect of restrictive against diverse ({year})",
+        ("variant", f"use, 10-249 persons [{found[0].use.unit}]", f"GDP [{found[0].gdp.unit}]",
+         f"GNI [{found[0].gni.unit}]"),
+        [(v.name, v.use.text(), v.gdp.text(), v.gni.text()) for v in found],
+    )  # fmt: skip
+    if out is not None:
+        out.write_text(swapping.markdown(found, year, int(rows)), encoding="utf-8")
+        _say(f"wrote {out}")
+
+
+@app.command()
 def describe(
     out: Annotated[Path, typer.Option("--out", help="folder of the pages")] = Path("docs"),
     compare_only: Annotated[

@@ -43,6 +43,9 @@ RECORDED = {
     "gni": (),
     "consumption": (),
     "wages": (),
+    "programme_spending": (),
+    "public_revenue": (),
+    "non_market_volume": (),
     "productivity": (),
     "dispersion": (),
     "foreign_spending": (),
@@ -345,6 +348,7 @@ class Economy:
         self._controlled = self.bound.open_weights | np.array(
             [o.deployment == "private_hardware" for o in scenario.options.values()]
         )
+        self._non_market = [i for i, s in enumerate(cells.sectors) if s in ("P", "Q")]
         self._surveyed = survey_size & survey_sector[cells.sector]
 
     # --- the month --------------------------------------------------------------------------
@@ -685,6 +689,7 @@ class Economy:
 
     def _record(self, offered: Offers, closed: accounts.Month) -> None:
         """Write the month's outcomes; money is per year."""
+        assert self.flows is not None
         totals, cells, month = self.totals, self.bound.cells, self.period
         unit = WEIGHT_UNIT
         general = totals.firms.sum(axis=1) * unit
@@ -733,7 +738,19 @@ class Economy:
         seats = totals.usage.sum(axis=0) * unit * self.scenario.values["cost.seat_share"]
         energy = float((seats * np.array([o.energy for o in options])).sum())
         book = closed.book
+        values = self.scenario.values
+        extra = 12.0 * (closed.gdp - closed.baseline_gdp)
+        # Public administration, education and health are assumed to gain what the firms of
+        # education and health gain; at cost their output does not show it.
+        alike = np.isin(cells.sector, self._non_market)
+        alike_gain = float(closed.contribution[alike].sum()) / float(
+            self.flows.baseline[alike].sum()
+        )
+        volume = values["economy.non_market_share"] * 12.0 * closed.baseline_gdp * alike_gain
         single = {
+            "programme_spending": offered.programme,
+            "public_revenue": values["economy.revenue_share"] * extra,
+            "non_market_volume": volume,
             "wages": 12.0 * (book["wages_firms"] + book["wages_suppliers"] + book["wages_rest"]),
             "productivity": 100.0 * closed.productivity,
             "dispersion": self.dispersion,

@@ -444,6 +444,18 @@ CONSTANTS = _table(
             "assumption: rounded national accounts share; moves levels only",
         ),
         (
+            "economy.non_market_share", 0.15, "share of GDP", 0.0, 0.5,
+            "Non-market public administration, education and health outside the business economy; "
+            "volume gains there are shown beside GDP, never in it.",
+            "assumption: sections O-Q are 19-20 % of EU GVA (Eurostat nama_10_a10) less the part "
+            "that is in the business economy",
+        ),
+        (
+            "economy.revenue_share", 0.4, "share of GDP", 0.0, 0.8,
+            "Public revenue per unit of extra GDP.",
+            "assumption: about the EU ratio of taxes and contributions to GDP",
+        ),
+        (
             "economy.hourly_cost", 32.0, "EUR/hour", 5.0, 200.0,
             "Hourly labour cost at which set-up and compliance hours are valued.",
             "assumption: about the Eurostat EU average hourly labour cost of 2023",

@@ -2,7 +2,8 @@
 
 A policy edits *terms*, never the model: the terms of a month are computed anew from base values
 and the instruments in force, so an ended instrument leaves no trace.  Terms = base, then every
-``set``, then every ``scale``, then every ``add``; the order within ``scale`` and within ``add``
+``set``, then every ``scale``, then every ``add`` (and a named instrument's cut of that sum last);
+the order within ``scale`` and within ``add``
 does not matter, and concatenating packages composes them.
 """
 
@@ -564,7 +565,7 @@ class _Expansion:
 
     def add(self, lever: str, operation: str, value: float, scope: str | None = None) -> None:
         """One edit of a lever, for every option in scope; nothing where it would do nothing."""
-        neutral = 1.0 if operation == "scale" else 0.0 if operation == "add" else None
+        neutral = {"scale": 1.0, "cut": 1.0, "add": 0.0}.get(operation)
         if value == neutral:
             return
         wide = lever.startswith(registry.ECONOMY_WIDE)
@@ -630,7 +631,8 @@ def _named_entries(
             made.add("option.fit", "scale", 1.0 + item.fit_gain, "open")
         made.add("public.programme", "add", item.per_year)
     elif isinstance(item, Sandbox):
-        made.add("option.compliance_cost", "scale", 1.0 - item.compliance_cut, "all")
+        # After the duties, which are added: scaled before them it would relieve nothing.
+        made.add("option.compliance_cost", "cut", 1.0 - item.compliance_cut, "all")
         made.add("option.perceived_risk", "add", -item.risk_cut, "all")
     elif isinstance(item, EvaluationStandards):
         made.add("option.perceived_risk", "add", -item.risk_cut, "all")
@@ -775,7 +777,7 @@ def terms(
     cells: int,
     exhausted: Sequence[bool] = (),
 ) -> Terms:
-    """Terms of a month: base, then every set, every scale, every add.
+    """Terms of a month: base, then every set, every scale, every add, every cut of the sum.
 
     Args:
         month: months after January 2021.
@@ -802,7 +804,7 @@ def terms(
     ]
     active = [(e, s) for e, s in active if s > 0.0]
     position = {name: i for i, name in enumerate(option_names)}
-    for operation in ("set", "scale", "add"):
+    for operation in ("set", "scale", "add", "cut"):
         for entry, strength in active:
             if entry.operation != operation:
                 continue
@@ -814,7 +816,7 @@ def terms(
             if operation == "set":
                 blend = values[chosen] + strength * (entry.value - values[chosen])
                 values[chosen] = entry.value if strength >= 1.0 else blend
-            elif operation == "scale":
+            elif operation in ("scale", "cut"):
                 values[chosen] *= 1.0 + strength * (entry.value - 1.0)
             else:
                 values[chosen] += strength * entry.value

@@ -113,6 +113,17 @@ OUTCOMES: dict[str, Outcome] = {
                 "flow",
                 "Integral of the choice probability over net saving (the hurdle deducted).",
                 "firms_surplus", None, 1e-9),
+        Outcome("programme_spending", "Public spending on programmes",
+                "{currency} billion per year, prices of 2024", "flow",
+                "Programmes only: resources, not transfers.", "programme_spending", None, 1e-9),
+        Outcome("public_revenue", "Public revenue from the GDP gain",
+                "{currency} billion per year, prices of 2024", "flow",
+                "Revenue share times GDP above GDP without general-purpose AI.",
+                "public_revenue", None, 1e-9),
+        Outcome("non_market_volume", "Volume gain of non-market services (outside GDP)",
+                "{currency} billion per year, prices of 2024", "flow",
+                "Gain of education and health firms carried over to non-market services, which "
+                "are valued at cost in GDP.", "non_market_volume", None, 1e-9),
         Outcome("wages", "Wages", "{currency} billion per year, prices of 2024", "flow",
                 "Compensation of labour in all sectors; labour is fixed, so a change is in pay.",
                 "wages", None, 1e-9),
@@ -454,6 +465,47 @@ class Comparison:
         gap = self.a.yearly(name, year) - self.b.yearly(name, year)
         return float(np.mean(gap < -more_than))
 
+    def benefit_cost(
+        self, first: int, last: int, discount_rate: float, cost_of_funds: float
+    ) -> dict[str, Estimate]:
+        """Cost-benefit of A against B: benefits, costs, net present value, their ratio.
+
+        Benefits: difference in GNI, vouchers received, and the deadweight of public funds added
+        back (it is in GNI and counted as cost here). Costs: difference in public spending times
+        the marginal cost of funds. Net present value: difference in GNI less programmes (they
+        use resources; vouchers are transfers). The ratio is NaN where nothing is spent.
+
+        Args:
+            first, last: years.
+            discount_rate: per year; present value at ``first``.
+            cost_of_funds: marginal cost of public funds of the scenarios.
+        """
+
+        def present(name: str) -> np.ndarray:
+            years = range(first, last + 1)
+            return np.sum(
+                [
+                    (self.a.yearly(name, y) - self.b.yearly(name, y))
+                    / (1.0 + discount_rate) ** (y - first)
+                    for y in years
+                ],
+                axis=0,
+            )
+
+        income, spending = present("gni"), present("public_spending")
+        programmes = present("programme_spending")
+        cost = cost_of_funds * spending
+        benefit = income + (cost_of_funds - 1.0) * spending + (spending - programmes)
+        unit = f"{self.a.currency} billion, {first}-{last}, discounted to {first}"
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(np.abs(cost) > 0.0, benefit / cost, np.nan)
+        return {
+            "benefits": estimate(benefit, unit),
+            "costs": estimate(cost, unit),
+            "net_present_value": estimate(income - programmes, unit),
+            "benefit_cost_ratio": estimate(ratio, "ratio"),
+        }
+
     def break_even_misuse(self, year: int) -> Estimate:
         """Social cost per open user at which A's GDP advantage over B is used up.
 
@@ -667,7 +719,8 @@ _RECORDED_UNITS = {
 _MONEY = (
     "gdp", "baseline_gdp", "contribution", "gni", "consumption", "firms_surplus", "ai_spending",
     "imports_ai", "resource_hours", "rents_foreign", "rents_domestic", "public_spending",
-    "misuse_cost", "wages", "foreign_spending", "compliance_spending",
+    "misuse_cost", "wages", "foreign_spending", "compliance_spending", "programme_spending",
+    "public_revenue", "non_market_volume",
 )  # fmt: skip
 
 

@@ -200,7 +200,8 @@ class Job:
                     code = self._process.exitcode
             if said is None:
                 if code is not None:
-                    _sweep(self._process.pid)  # its own children may have outlived it
+                    if self._process.pid is not None:
+                        _sweep(self._process.pid)  # its own children may have outlived it
                     self._finish(failure=_death(code))
                 return
             kind, content = said

@@ -386,15 +386,16 @@ def _headline_csv(c: Comparison, year: int) -> str:
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False)
+    table = Table(title=escape(title), title_justify="left", title_style="bold", show_edge=False)
     for number, name in enumerate(header):
         numbers = all(row[number][:1] in "-0123456789n" for row in rows)
         right = number > 0 and numbers and header[number] != "name"
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        table.add_column(escape(name), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(escape(cell) for cell in row))
     _console().print(table)
 
 

@@ -7,6 +7,8 @@ million, and it gives equal bits on a whole array, on one row, and compiled (see
 said otherwise.  Equations: ``docs/model.md``.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from econsim.arithmetic import exp, log, sine  # noqa: F401  (sine: one arithmetic for compilers)
@@ -246,7 +248,16 @@ def surplus_share(inclusive: np.ndarray, beta: float) -> np.ndarray:
     """
     odds = exp(inclusive)
     total = np.zeros_like(odds)
-    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        reached = odds * float(exp(np.float64(2.0 * beta) * log(np.float64(node))))
-        total += (2.0 * weight * node) * (reached / (1.0 + reached))
+    for power, weight in _surplus_nodes(beta):
+        reached = odds * power
+        total += weight * (reached / (1.0 + reached))
     return total
+
+
+@lru_cache(maxsize=256)
+def _surplus_nodes(beta: float) -> tuple[tuple[float, float], ...]:
+    """``x ** beta`` and weight at each node of the surplus integral (with ``x = y ** 2``)."""
+    return tuple(
+        (float(exp(np.float64(2.0 * beta) * log(np.float64(node)))), 2.0 * weight * node)
+        for node, weight in zip(_NODES, _WEIGHTS, strict=True)
+    )

@@ -62,7 +62,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of tabl
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
 
 def _say(text: str = "") -> None:
@@ -393,7 +393,9 @@ def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for number, name in enumerate(header):
         numbers = all(row[number][:1] in "-0123456789n" for row in rows)
         right = number > 0 and numbers and header[number] != "name"
-        table.add_column(escape(name), justify="right" if right else "left", overflow="fold")
+        table.add_column(
+            escape(name), justify="right" if right else "left", overflow="fold", no_wrap=number == 0
+        )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     _console().print(table)
@@ -741,6 +743,87 @@ def describe(
         raise typer.Exit(CHECK_FAILED)
 
 
+@app.command()
+def replicate(as_json: AsJson = False) -> None:
+    """Published numbers from the model's own accounts; exit code 4 if one is off its tolerance."""
+    from econsim.experiments import replications
+
+    lines = replications.replicate()
+    economy = replications.us_business()
+    needs = replications.annex_b()
+    target, gap = replications.ANNEX_B_TARGET, replications.REFERENCE_GAP
+    per_adopter = replications.needed_per_adopter(economy, target, gap)
+    outside = [line for line in lines if not line.within]
+    if as_json:
+        _say(
+            json.dumps(
+                {
+                    "lines": [line.record() for line in lines],
+                    "not_reproducible": [vars(m) for m in replications.NOT_REPRODUCIBLE],
+                    "annex_b": {
+                        "target_usd": target,
+                        "gap": gap,
+                        "us_business_value_added_2035_usd": float(economy.value_added.sum()),
+                        "output_gain_needed_per_adopter": per_adopter,
+                        "scenarios": [vars(n) for n in needs],
+                    },
+                },
+                indent=1,
+            )
+        )
+    else:
+        methods = {
+            "accounts": "Published numbers from the model's own accounts",
+            "considering block": "The considering block against a closed form",
+            "table check": "Table checks: simple arithmetic on published figures",
+        }
+        for method, title in methods.items():
+            _table(
+                title,
+                ("row", "study", "item", "unit", "published", "ours", "differs", "tol.", "verdict"),
+                [
+                    (
+                        x.row, x.study, x.item, x.unit, f"{x.published:.5g}", f"{x.ours:.5g}",
+                        f"{x.difference:.2g}", f"{x.tolerance:.2g}", x.verdict,
+                    )
+                    for x in lines if x.method == method
+                ],
+            )  # fmt: skip
+            _say()
+        _table(
+            "Not reproducible here",
+            ("row", "study", "reason"),
+            [(m.row, m.study, m.reason) for m in replications.NOT_REPRODUCIBLE],
+        )
+        _say()
+        _table(
+            f"Annex B's companion: what {target / 1e12:g} tn USD in 2035 would need "
+            f"(US business value added {economy.value_added.sum() / 1e12:.1f} tn USD of 2024)",
+            (
+                "per adopter as in", "all adopt against none [bn USD]",
+                f"gap of {100 * gap:g} points [bn USD]", "gap needed [points]",
+                "transfers to be counted [bn USD]",
+            ),
+            [
+                (
+                    n.name, f"{n.full_effect / 1e9:,.0f}", f"{n.gain / 1e9:,.0f}",
+                    "none is enough" if n.gap is None else f"{100 * n.gap:.0f}",
+                    f"{n.transfers / 1e9:,.0f}",
+                )
+                for n in needs
+            ],
+        )  # fmt: skip
+        _say(
+            f"At that gap each further adopter would have to gain {100 * per_adopter:.0f} % of its "
+            "value added.\nTransfers (lower rents and prices of AI suppliers) are not GDP: what "
+            "users gain, suppliers lose."
+        )
+    for line in outside:
+        sys.stderr.write(f"outside tolerance: {line.row} {line.item} ({line.study})\n")
+    if outside:
+        raise typer.Exit(CHECK_FAILED)
+
+
 @app.command("app")
 def app_(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8501,
@@ -797,6 +880,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stderr.write(f"error: the machine said no:{place} {error.strerror or error}\n")
         return MACHINE
     except typer.Exit as error:
+        if error.exit_code == INTERRUPTED:
+            sys.stderr.write("interrupted\n")
         return int(error.exit_code)
     except typer.Abort:
         sys.stderr.write("interrupted\n")

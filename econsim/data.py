@@ -142,6 +142,14 @@ UNIT_BOUNDS: dict[str, tuple[float, float]] = {
     "USD per user and month": (0.0, 1e4),
     "USD per employee and month": (0.0, 1e5),
     "USD per kilowatt hour": (0.0, 10.0),
+    "percent increase": (-100.0, 1e4),
+    "multiple": (0.0, 1e5),
+    "per year": (0.0, 10.0),
+    "years": (0.0, 100.0),
+    "minutes": (0.0, 1e5),
+    "joule": (0.0, 1e6),
+    "watt hours": (0.0, 1e6),
+    "USD per million tokens": (0.0, 1e4),
 }
 """Every unit a table may use, with the smallest and the largest value accepted in it."""
 
@@ -451,6 +459,29 @@ SCHEMAS: dict[str, Schema] = {
             "hours",
             "hours per person",
         ),
+    ),
+    "replications": _schema(
+        ("row", "role", "item"),
+        (
+            "percent",
+            "percent per year",
+            "percent increase",
+            "share",
+            "ratio",
+            "multiple",
+            "per year",
+            "EUR million",
+            "USD million",
+            "USD per million tokens",
+            "months",
+            "years",
+            "minutes",
+            "joule",
+            "watt hours",
+        ),
+        {"row": tuple(f"R{n}" for n in range(1, 34)), "role": ("input", "published")},
+        {"tolerance": (0.0, 100.0)},
+        extra=("tolerance",),
     ),
 }
 """Declared schema of every table; the keys are the table names and the file stems."""

@@ -2,9 +2,8 @@
 
 A policy edits *terms*, never the model: the terms of a month are computed anew from base values
 and the instruments in force, so an ended instrument leaves no trace.  Terms = base, then every
-``set``, then every ``scale``, then every ``add`` (and a named instrument's cut of that sum last);
-the order within ``scale`` and within ``add``
-does not matter, and concatenating packages composes them.
+``set``, then every ``scale``, then every ``add``, then the sandbox's ``cut`` of that sum; the order
+within ``scale``, ``add`` and ``cut`` does not matter, and concatenating packages composes them.
 """
 
 from __future__ import annotations

@@ -223,6 +223,7 @@ def _licence_factor(setting: Setting, licence: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 - part * licence * (1.0 - setting.values["supply.open_price_ratio"]))
 
 
+@lru_cache(maxsize=64)
 def annuity(interest: float, years: float) -> float:
     """Yearly payment that repays one unit over ``years``: ``r / (1 - (1 + r) ** -years)``."""
     if interest == 0.0:

@@ -165,6 +165,20 @@ def economy() -> engine.Economy:
     return engine.run(build_scenario(last="2027-12", rows=2000))
 
 
+@pytest.fixture(scope="session")
+def run() -> Callable[[Scenario], engine.Economy]:
+    """Run a scenario, once per session for all that ask for the same.  Treat it as read-only."""
+    known: dict[tuple[Any, ...], engine.Economy] = {}
+
+    def once(given: Scenario) -> engine.Economy:
+        key = (given.hash(), given.run.firms, given.run.seed)
+        if key not in known:
+            known[key] = engine.run(given)
+        return known[key]
+
+    return once
+
+
 # --- Rules: plain, one by one, compiled -----------------------------------------------------------
 
 #: Domains of rule arguments by name; others are drawn from 0.1 to 2.

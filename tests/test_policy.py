@@ -440,9 +440,12 @@ def test_a_run_that_leaves_bounds_stops_with_the_names(build: Callable[..., Scen
 # --- In a run -------------------------------------------------------------------------------------
 
 
+RunOnce = Callable[[Scenario], engine.Economy]
+
+
 @pytest.fixture(scope="module")
-def plain(build: Callable[..., Scenario]) -> engine.Economy:
-    return engine.run(build())
+def plain(build: Callable[..., Scenario], run: RunOnce) -> engine.Economy:
+    return run(build())
 
 
 def test_instruments_of_no_strength_leave_a_run_bit_identical(
@@ -494,8 +497,10 @@ def spending(economy: engine.Economy) -> np.ndarray:
     return economy.record.series["public_spending", "total"][:, 0] / 12.0
 
 
-def test_a_voucher_ends_when_its_budget_is_spent(build: Callable[..., Scenario]) -> None:
-    unlimited = spending(engine.run(build("EU27", voucher())))
+def test_a_voucher_ends_when_its_budget_is_spent(
+    build: Callable[..., Scenario], run: RunOnce
+) -> None:
+    unlimited = spending(run(build("EU27", voucher())))
     assert (unlimited[:36] == 0.0).all() and (unlimited[36:] > 0.0).mean() > 0.9
     budget = 0.3 * unlimited.sum()
     paid = spending(engine.run(build("EU27", voucher(budget=budget))))
@@ -509,11 +514,12 @@ def test_a_voucher_ends_when_its_budget_is_spent(build: Callable[..., Scenario])
     assert (paid[: spent + 1] == unlimited[: spent + 1]).all()
 
 
-def test_a_voucher_reaches_its_target_and_brings_users(build: Callable[..., Scenario]) -> None:
+def test_a_voucher_reaches_its_target_and_brings_users(
+    build: Callable[..., Scenario], run: RunOnce
+) -> None:
     small = {"size_class": ["10-49"], "country": ["DE"]}
-    everywhere = engine.run(build("EU27", voucher()))
-    somewhere = engine.run(build("EU27", voucher(where=small)))
-    none = engine.run(build())
+    everywhere, none = run(build("EU27", voucher())), run(build())
+    somewhere = run(build("EU27", voucher(where=small)))
     assert 0.0 < spending(somewhere).sum() < 0.2 * spending(everywhere).sum()
     users = [
         e.record.series["general_users", "total"][-1, 0] for e in (none, somewhere, everywhere)
@@ -607,7 +613,7 @@ def banned(
     build: Callable[..., Scenario], ban: Callable[..., dict[str, Any]]
 ) -> Callable[..., engine.Economy]:
     def run(**changes: Any) -> engine.Economy:
-        return engine.run(build("EU27", ban("2025-01", **changes), rows=2000))
+        return engine.run(build("EU27", ban("2025-01", **changes), rows=1200))
 
     return run
 
@@ -714,12 +720,12 @@ def test_every_named_instrument_has_an_example() -> None:
 
 @pytest.mark.parametrize("name", sorted(policy.INSTRUMENTS))
 def test_every_named_instrument_moves_some_outcome(
-    name: str, build: Callable[..., Scenario], differing_series: Any
+    name: str, build: Callable[..., Scenario], run: RunOnce, differing_series: Any
 ) -> None:
     body, beside, values = EXAMPLES[name]
-    without = engine.run(build("EU27", *beside, parameters=values))
-    given_ = build("EU27", *beside, {name: {"from": "2024-03", **body}}, parameters=values)
-    having = engine.run(given_)
+    short = {"parameters": values, "last": "2025-12"}
+    without = run(build("EU27", *beside, **short))
+    having = run(build("EU27", *beside, {name: {"from": "2024-03", **body}}, **short))
     moved = differing_series(without.record.series, having.record.series)
     assert moved
     start = policy.month_index("2024-03")
@@ -728,11 +734,12 @@ def test_every_named_instrument_moves_some_outcome(
 
 
 def test_misuse_is_shown_beside_gdp_and_not_in_it(
-    build: Callable[..., Scenario], plain: engine.Economy, differing_series: Any
+    build: Callable[..., Scenario], run: RunOnce, differing_series: Any
 ) -> None:
     body = {"from": "2024-03", **EXAMPLES["misuse_cost"][0]}
-    having = engine.run(build("EU27", {"misuse_cost": body}))
-    assert differing_series(plain.record.series, having.record.series) == ["misuse_cost by total"]
+    having = run(build("EU27", {"misuse_cost": body}, last="2025-12"))
+    without = run(build(last="2025-12"))
+    assert differing_series(without.record.series, having.record.series) == ["misuse_cost by total"]
     assert having.record.series["misuse_cost", "total"][-1, 0] > 0.0
 
 

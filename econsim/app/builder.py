@@ -6,10 +6,12 @@ control redraws the form alone and starts no run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
+from pydantic.fields import FieldInfo
 
 from econsim import data, scenario
 from econsim import parameters as registry
@@ -17,32 +19,67 @@ from econsim.app import draft
 from econsim.app.draft import Draft, Settings, Text
 from econsim.app.jobs import Order
 from econsim.parameters import Parameter
+from econsim.policy import INSTRUMENTS, Dated
 from econsim.scenario import Scenario, ScenarioError
 
 DEFAULT = Settings(rows=5_000, replicates=10, seed=1)
-#: What a new instrument of each kind starts as; money in the region's currency.
-NEW: dict[str, dict[str, Any]] = {
+TERM = "term"
+#: Values a new instrument starts with where its model has none: to be changed, no proposals.
+STARTING: dict[str, dict[str, Any]] = {
+    TERM: {"term": "open.compliance_cost", "add": 0.0},
     "open_release_ban": {
-        "from": "2027-01",
         "object": ["release", "hosting", "use"],
         "jurisdiction": "world",
         "existing_weights": "withdrawn",
     },
-    "adoption_voucher": {
-        "from": "2027-01",
-        "until": "2030-12",
-        "rate": 0.5,
-        "cap": 3_000.0,
-        "budget": 1.0e9,
-    },
-    "term": {"term": "open.compliance_cost", "add": 0.0, "from": "2027-01"},
+    "licensing": {"score": 70.0, "delay_open": 6.0, "delay_closed": 3.0},
+    "obligations": {"per_base_model": 100_000.0, "per_variant": 1_000.0},
+    "risk_proportionate_duties": {"cost_by_tier": [0.0, 500.0, 5_000.0]},
+    "upstream_liability": {"per_base_model": 100_000.0, "per_variant": 1_000.0},
+    "misallocated_responsibility": {"share": 0.5},
+    "public_compute": {"budget": 1.0e9, "per_year": 2.0e8, "lag_reduction": 1.0},
+    "open_model_programme": {"budget": 3.74e7, "per_year": 9.35e6, "fit_gain": 0.02},
+    "sandbox": {"compliance_cut": 0.3, "risk_cut": 0.1},
+    "evaluation_standards": {"risk_cut": 0.1},
+    "adoption_voucher": {"until": "2030-12", "rate": 0.5, "cap": 3_000.0, "budget": 1.0e9},
+    "skills_programme": {"maturity_gain": 0.05, "per_year": 1.0e8},
+    "data_protection": {"exposure_cut": 0.3},
+    "portability": {"switching_cost_cut": 0.5, "dependence_cut": 0.5},
+    "supplier_shock": {"options": "closed", "price_rise": 0.5},
+    "misuse_cost": {"per_firm": 10.0},
 }
-NAMES = {
-    "open_release_ban": "Ban on open models",
-    "adoption_voucher": "Adoption voucher",
-    "term": "Change of a term",
+#: Units of fields of named instruments that are not shares of something.
+UNITS = {
+    "score": "percent",
+    "compute": "FLOP",
+    "delay_open": "months",
+    "delay_closed": "months",
+    "lag_reduction": "months",
+    "risk_cut": "log points",
+    "considering_pace": "multiple",
+    "cost_per_model": "{currency}/model",
+    "per_base_model": "{currency}/model",
+    "per_variant": "{currency}/variant",
+    "cost_by_tier": "{currency}/firm/year",
+    "per_firm": "{currency}/firm/year",
+    "per_year": "{currency}/year",
+    "budget": "{currency} in all",
+    "cap": "{currency}/firm",
 }
-BAN_SOURCE = "Source: NTIA comments (Stability AI 2024), Annex B; LAION 2023."
+#: What a field means where its name does not say it.
+MEANINGS = {
+    "object": "What is banned. release: no new open models; hosting: third parties may not offer "
+    "them; use: firms may not use them.",
+    "jurisdiction": "A domestic ban on release does not stop open models from elsewhere.",
+    "existing_weights": "frozen: models already released stay as they are; withdrawn: firms that "
+    "comply give them up.",
+    "compliance_share": "Share of firms with open models on their own hardware that obey.",
+    "reentry_share": "Share of open developers who re-enter as closed suppliers (kappa).",
+    "cost_by_tier": "Yearly duty of a using firm by risk tier of its sector (0 lowest).",
+    "score": "Capability from which it bites, on an MMLU-like test; or give the compute.",
+    "compute": "Training compute from which it bites; or give the score.",
+    "options": "The AI options it is about.",
+}
 SIZES = {
     "nonemployer": "no employees",
     "0-9": "0–9 persons",
@@ -193,13 +230,14 @@ def _item(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An instrument in the form: identity, kind, and the values it starts with."""
     number = st.session_state.get("items_made", 0) + 1
     st.session_state["items_made"] = number
-    kind = "term" if "term" in entry else next(iter(entry))
-    return {"id": number, "kind": kind, "body": entry if kind == "term" else entry[kind]}
+    kind = TERM if TERM in entry else next(iter(entry))
+    return {"id": number, "kind": kind, "body": entry if kind == TERM else entry[kind]}
 
 
-def _add(kind: str) -> None:
-    body = dict(NEW[kind])
-    st.session_state["items"].append(_item(body if kind == "term" else {kind: body}))
+def _add() -> None:
+    kind = st.session_state["add-kind"]
+    body = {"from": "2027-01", **STARTING.get(kind, {})}
+    st.session_state["items"].append(_item(body if kind == TERM else {kind: body}))
 
 
 def _remove(number: int) -> None:
@@ -210,105 +248,139 @@ def _remove(number: int) -> None:
 # --- instruments -----------------------------------------------------------------------------
 
 
+def _name(kind: str) -> str:
+    return "Change of a term" if kind == TERM else kind.replace("_", " ").capitalize()
+
+
+def _about(kind: str) -> tuple[str, str]:
+    """What an instrument is, and the rest of its description with the source."""
+    if kind == TERM:
+        return "Sets, multiplies or adds to one lever of the model.", ""
+    text = inspect.cleandoc(INSTRUMENTS[kind].__doc__ or "").replace("``", "'")
+    first, _, rest = text.partition("\n\n")
+    return " ".join(first.split()), " ".join(rest.split())
+
+
 def _instruments(start: Scenario) -> list[dict[str, Any]]:
     entries = []
     for position, item in enumerate(st.session_state["items"], start=1):
         number, kind, body = item["id"], item["kind"], item["body"]
         with st.container(border=True):
-            st.markdown(f"{position}. **{NAMES[kind]}**")
-            if kind == "term":
-                entry = _term(number, body, start)
-            elif kind == "open_release_ban":
-                entry = {kind: _ban(number, body)}
+            st.markdown(f"{position}. **{_name(kind)}**: {_about(kind)[0]}")
+            wide = False
+            if kind == TERM:
+                inner = entry = _term(number, body, start)
+                wide = str(entry["term"]).startswith(registry.ECONOMY_WIDE)
             else:
-                entry = {kind: _voucher(number, body, start)}
-            inner = entry if kind == "term" else entry[kind]
-            uniform = kind == "term" and str(entry["term"]).startswith("supply.")
+                inner = _named(number, kind, body, start)
+                entry = {kind: inner}
             inner.update(_dates(number, body, start))
-            if not uniform:
+            if not wide:
                 where = _where(number, body, start)
                 inner.update({"where": where} if where else {})
+            if kind != TERM:
+                st.caption(_about(kind)[1])
             st.button("Remove", key=f"{number}-remove", on_click=_remove, args=(number,))
             entries.append(entry)
     if not entries:
-        st.caption("None: the policy equals its starting point without instruments.")
-    with st.container(horizontal=True):
-        for kind, name in NAMES.items():
-            st.button(f"Add: {name.lower()}", key=f"add-{kind}", on_click=_add, args=(kind,))
+        st.caption("None.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Another instrument",
+            [*INSTRUMENTS, TERM],
+            format_func=lambda k: f"{_name(k)}: {_about(k)[0]}",
+            key="add-kind",
+            help="It starts with values to be changed; they are no proposals.",
+        )
+        st.button("Add", key="add", on_click=_add)
     return entries
 
 
-def _share(label: str, key: str, value: float, help_text: str) -> float:
-    return float(
-        st.slider(f"{label}, share", 0.0, 1.0, float(value), 0.05, key=key, help=help_text)
-    )
+def _named(number: int, kind: str, body: Mapping[str, Any], start: Scenario) -> dict[str, Any]:
+    """The fields of a named instrument, with controls made from its model."""
+    result: dict[str, Any] = {}
+    fields = [
+        (name, field)
+        for name, field in INSTRUMENTS[kind].model_fields.items()
+        if name not in Dated.model_fields and name != "unit"
+    ]
+    columns = st.columns(min(3, max(1, len(fields))))
+    for position, (name, field) in enumerate(fields):
+        given = body.get(name, None if field.is_required() else field.default)
+        with columns[position % len(columns)]:
+            value = _field(f"{number}-{name}", kind, name, field, given, start)
+        if value is not None and (field.is_required() or value != field.default):
+            result[name] = value
+    if "unit" in INSTRUMENTS[kind].model_fields:
+        result["unit"] = start.currency
+    return result
 
 
-def _ban(number: int, body: Mapping[str, Any]) -> dict[str, Any]:
-    left, right = st.columns(2)
-    with left:
-        objects = st.multiselect(
-            "What is banned",
-            ["release", "hosting", "use"],
-            default=list(body["object"]),
-            key=f"{number}-object",
-            help="release: no new open models. hosting: third parties may not offer open models. "
-            f"use: firms may not use them. {BAN_SOURCE}",
-        )
-        world = st.selectbox(
-            "Jurisdiction",
-            ["domestic", "world"],
-            index=["domestic", "world"].index(body["jurisdiction"]),
-            key=f"{number}-jurisdiction",
-            help="A domestic ban on release does not stop open models from elsewhere: only the "
-            f"domestic share of the open pool is reached. {BAN_SOURCE}",
-        )
-        existing = st.selectbox(
-            "Models already released",
-            ["frozen", "withdrawn"],
-            index=["frozen", "withdrawn"].index(body["existing_weights"]),
-            key=f"{number}-existing",
-            help="frozen: they stay as they are. withdrawn: firms that comply give them up. "
-            f"{BAN_SOURCE}",
-        )
-    with right:
-        comply = _share(
-            "Firms that give up local copies", f"{number}-comply",
-            body.get("compliance_share", 1.0),
-            "Share of firms with open models on their own hardware that obey. Bounds 0 to 1. "
-            f"{BAN_SOURCE}",
+def _field(key: str, kind: str, name: str, field: FieldInfo, given: Any, start: Scenario) -> Any:
+    """One control; its value as a scenario file writes it, or none when left empty."""
+    words = name.replace("_", " ").capitalize()
+    low, high = _bounds(field.metadata)
+    unit = UNITS.get(name, "share").replace("{currency}", start.currency)
+    meaning = f"{MEANINGS.get(name, '')} {field.description or ''}".strip()
+    tail = f"Unit: {unit}. Bounds: {low:g} to {high:g}. {_about(kind)[1]}"
+    annotation, several = field.annotation, get_args(field.annotation)
+    if get_origin(annotation) is Literal:
+        choices = [str(c) for c in several]
+        index = choices.index(given) if given in choices else 0
+        return st.selectbox(words, choices, index=index, key=key, help=meaning or None)
+    if get_origin(annotation) is tuple and get_origin(several[0]) is Literal:
+        choices = [str(c) for c in get_args(several[0])]
+        default = [c for c in given or () if c in choices]
+        return list(st.multiselect(words, choices, default=default, key=key, help=meaning or None))
+    if get_origin(annotation) is tuple:
+        values = []
+        for place, part in enumerate(several):
+            low, high = _bounds(getattr(part, "__metadata__", ()))
+            start_value = float(given[place]) if given else low
+            label = f"{words} {place}, {unit}"
+            values.append(
+                _number(label, f"{key}-{place}", start_value, low, high, f"{meaning} {tail}")
+            )
+        return values
+    if annotation is bool:
+        return st.checkbox(words, value=bool(given), key=key, help=meaning or None)
+    if annotation is str:
+        if name != "options":
+            return st.text_input(words, value=given or "", key=key, help=meaning or None)
+        scopes = [*GROUPS, *start.options]
+        return st.selectbox(
+            words, scopes, index=scopes.index(given) if given in scopes else 0,
+            format_func=lambda s: _scope_name(s, start), key=key, help=meaning,
         )  # fmt: skip
-        kappa = registry.LEVERS["supply.reentry_share"]
-        reentry = _share(
-            "Developers who re-enter as closed suppliers", f"{number}-reentry",
-            body.get("reentry_share", 0.5), _help(kappa, kappa.unit),
+    if type(None) in several:
+        number = st.number_input(
+            f"{words}, {unit}", low, high, given if given is None else float(given),
+            step=_step(low, high, given), format="%g", key=key, help=f"{meaning} {tail}",
+            placeholder="none",
         )  # fmt: skip
-    return {
-        "object": list(objects),
-        "jurisdiction": world,
-        "existing_weights": existing,
-        "compliance_share": comply,
-        "reentry_share": reentry,
-    }
+        return number if number is None else float(number)
+    value = low if given is None else float(given)
+    help_text = f"{meaning} {tail}".strip()
+    if (low, high) == (0.0, 1.0):
+        return float(st.slider(f"{words}, {unit}", low, high, value, 0.01, key=key, help=help_text))
+    return _number(f"{words}, {unit}", key, value, low, high, help_text)
 
 
-def _voucher(number: int, body: Mapping[str, Any], start: Scenario) -> dict[str, Any]:
-    rate_of, cap_of = registry.LEVERS["voucher.rate"], registry.LEVERS["voucher.cap"]
-    left, middle, right = st.columns(3)
-    with left:
-        rate = _share("Share of up-front cost paid", f"{number}-rate", body.get("rate", 1.0),
-                      _help(rate_of, rate_of.unit))  # fmt: skip
-    with middle:
-        unit = registry.unit_in_region(cap_of.unit, start.currency)
-        cap = _number(f"Most for a firm, {unit}", f"{number}-cap", body["cap"], cap_of.low,
-                      cap_of.high, _help(cap_of, unit))  # fmt: skip
-    with right:
-        budget = _number(
-            f"Budget in all, {start.currency}", f"{number}-budget", body["budget"], 1.0, 1.0e12,
-            f"The voucher ends when it is spent. Unit: {start.currency}. Bounds: above 0, at most "
-            "1,000 billion. Source: Kit Digital (ES).",
-        )  # fmt: skip
-    return {"rate": rate, "cap": cap, "budget": budget, "unit": start.currency}
+def _bounds(metadata: Iterable[Any]) -> tuple[float, float]:
+    """Lowest and highest value that a field of a model accepts."""
+    low, high = -1.0e12, 1.0e12
+    for item in metadata:
+        if isinstance(item, FieldInfo):
+            low, high = _bounds(item.metadata)
+        for name in ("ge", "gt"):
+            low = float(getattr(item, name, low))
+        for name in ("le", "lt"):
+            high = float(getattr(item, name, high))
+    return low, high
+
+
+def _scope_name(scope: str, start: Scenario) -> str:
+    return GROUPS.get(scope) or f"{scope}: {start.options[scope].label}"
 
 
 def _term(number: int, body: Mapping[str, Any], start: Scenario) -> dict[str, Any]:
@@ -333,7 +405,7 @@ def _term(number: int, body: Mapping[str, Any], start: Scenario) -> dict[str, An
                 "Of which AI options",
                 scopes,
                 index=scopes.index(scope) if scope in scopes else 0,
-                format_func=lambda s: GROUPS.get(s) or f"{s}: {start.options[s].label}",
+                format_func=lambda s: _scope_name(s, start),
                 key=f"{number}-scope",
             )
     given = next((o for o in OPERATIONS if o in body), "add")
@@ -383,15 +455,15 @@ def _help(parameter: Parameter, unit: str) -> str:
 
 def _number(label: str, key: str, value: float, low: float, high: float, help_text: str) -> float:
     value = st.number_input(
-        label, float(low), float(high), float(value), step=_step(low, high), format="%g",
+        label, float(low), float(high), float(value), step=_step(low, high, value), format="%g",
         key=key, help=help_text,
     )  # fmt: skip
     return float(value)
 
 
-def _step(low: float, high: float) -> float:
-    """A round step of about a hundredth of the range."""
-    size = (high - low) / 100.0
+def _step(low: float, high: float, value: float | None = None) -> float:
+    """A round step: about a tenth of the value, or a hundredth of the range."""
+    size = abs(value) / 10.0 if value else (high - low) / 100.0
     power = 1.0
     while power > size:
         power /= 10.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from econsim import scenario
-from econsim.policy import Adjustment, AdoptionVoucher, Dated, OpenReleaseBan
+from econsim.policy import INSTRUMENTS, Adjustment, Dated
 from econsim.scenario import Scenario, ScenarioError
 
 #: Scenario files that are ingredients, not scenarios.
@@ -24,10 +24,6 @@ BASELINES = {"EU27": "eu-diverse", "US": "us-diverse"}
 HEADLINE_PAIRS = {
     "EU27": ("eu-diverse", "eu-restrictive"),
     "US": ("us-diverse", "us-restrictive"),
-}
-_KINDS: dict[type[Dated], str] = {
-    OpenReleaseBan: "open_release_ban",
-    AdoptionVoucher: "adoption_voucher",
 }
 
 
@@ -128,7 +124,8 @@ def instrument_entry(item: Dated) -> dict[str, Any]:
         body["where"] = where
     if isinstance(item, Adjustment):
         return body
-    return {_KINDS[type(item)]: body}
+    kind = next(key for key, model in INSTRUMENTS.items() if model is type(item))
+    return {kind: body}
 
 
 def foundation(start: Scenario, shipped: Mapping[str, Scenario]) -> Scenario | None:
@@ -208,8 +205,19 @@ def dump(content: Mapping[str, Any]) -> str:
     yaml.default_flow_style = False
     yaml.indent(mapping=2, sequence=4, offset=2)
     stream = io.StringIO()
-    yaml.dump(dict(content), stream)
+    yaml.dump(_readable(dict(content)), stream)
     return stream.getvalue()
+
+
+def _readable(value: Any) -> Any:
+    """Whole numbers without ``.0``, which scenario files read as the same number."""
+    if isinstance(value, Mapping):
+        return {k: _readable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(v) for v in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value
 
 
 def command(baseline: Text, policy: Text, settings: Settings, grid: bool) -> str:

@@ -865,6 +865,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         everywhere = [a for a in given if a in ("--verbose", "--quiet")]
         rest = [a for a in given if a not in ("--verbose", "--quiet")]
         code = app(args=[*everywhere, *rest], standalone_mode=False)
+        if code == INTERRUPTED:
+            sys.stderr.write("interrupted\n")
         return int(code or 0)
     except wrong as error:
         sys.stderr.write(f"error: {error}\n")
@@ -880,8 +882,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stderr.write(f"error: the machine said no:{place} {error.strerror or error}\n")
         return MACHINE
     except typer.Exit as error:
-        if error.exit_code == INTERRUPTED:
-            sys.stderr.write("interrupted\n")
         return int(error.exit_code)
     except typer.Abort:
         sys.stderr.write("interrupted\n")

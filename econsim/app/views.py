@@ -27,7 +27,8 @@ QUESTION = (
     "A government considers rules under which businesses can use closed AI models only. How would "
     "that change the use of AI by small and medium enterprises, and GDP?"
 )
-REGIONS = {"EU27": "European Union", "US": "United States"}
+#: Names of economies; the address of the page carries them too (``?region=US``).
+REGIONS = {"EU27": "EU", "US": "US"}
 #: Results of runs kept for all sessions of a server.
 KEPT_RESULTS = 12
 #: Assumptions shown on the first view; the answer moves most with these.

@@ -459,6 +459,8 @@ def compare(
         [(label, x.text(), y.text(), d.text()) for label, x, y, d in rows],
     )
     _say(f"Levels in {first.unit(outcome)}; difference in {rows[0][3].unit}.")
+    if by == "country" and len(rows) > 1:
+        _say("Splits by member state rest on derived tables (docs/data.md); they sum to the EU.")
     _say(_caution(first))
 
 
@@ -719,6 +721,37 @@ def regions(
 
 
 @app.command()
+def mechanisms(
+    a: Annotated[str, typer.Argument(help="scenario acted upon")] = "eu-restrictive",
+    b: Annotated[str, typer.Argument(help="scenario whose path is imposed")] = "eu-diverse",
+    firms: Firms = None,
+    replicates: Replicates = 4,
+    seed: Seed = 1,
+    out: Annotated[Path | None, typer.Option("--out", help="write a Markdown page")] = None,
+) -> None:
+    """What each mechanism carries: the effect of A against B with one mechanism held."""
+    from econsim.experiments import mechanisms as holding
+
+    rows = _rows(firms) or 5_000
+    if rows == "full":
+        raise registry.ParameterError("--firms full is not offered here")
+    acted, reference = _load_all([a, b], None)
+    with _progress("holding") as report:
+        found = holding.hold_each(
+            reference, acted, rows=int(rows), replicates=replicates or 4, seed=_seed(seed) or 0,
+            progress=report,
+        )  # fmt: skip
+    _table(
+        f"Effect of {a} against {b} with one mechanism held",
+        ("held", f"use, 10-249 persons [{found[0].use.unit}]", f"GDP [{found[0].gdp.unit}]"),
+        [(h.name, h.use.text(), h.gdp.text()) for h in found],
+    )
+    if out is not None:
+        out.write_text(holding.markdown(found, reference, acted, int(rows)), encoding="utf-8")
+        _say(f"wrote {out}")
+
+
+@app.command()
 def describe(
     out: Annotated[Path, typer.Option("--out", help="folder of the pages")] = Path("docs"),
     compare_only: Annotated[
@@ -784,7 +817,7 @@ def replicate(as_json: AsJson = False) -> None:
                 [
                     (
                         x.row, x.study, x.item, x.unit, f"{x.published:.5g}", f"{x.ours:.5g}",
-                        f"{x.difference:.2g}", f"{x.tolerance:.2g}", x.verdict,
+                        f"{round(x.difference, 6):.2g}", f"{x.tolerance:.2g}", x.verdict,
                     )
                     for x in lines if x.method == method
                 ],

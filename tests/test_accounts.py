@@ -101,7 +101,7 @@ def surplus_and_deficit() -> list[accounts.Flows]:
     return [ordinary(), ordinary(shares=(0.68, 0.17, 0.18))]
 
 
-# --- Identities on any flows ------------------------------------------------------------------------
+# --- Identities on any flows ----------------------------------------------------------------------
 
 
 @given(flows(gains=False), channels)
@@ -171,7 +171,7 @@ def test_gross_gain() -> None:
     assert (accounts.gross_gain(saving, 0.0)[1:] > saving[1:]).all()
 
 
-# --- Mutations --------------------------------------------------------------------------------------
+# --- Mutations ------------------------------------------------------------------------------------
 
 
 def legs_of(month: accounts.Month) -> list[accounts.Leg]:
@@ -264,7 +264,7 @@ def test_a_ledger_with_a_hole_is_refused() -> None:
     refuses(month, legs)
 
 
-# --- Transfers are zero -----------------------------------------------------------------------------
+# --- Transfers are zero ---------------------------------------------------------------------------
 
 
 @given(flows(gains=False), share(1e9))
@@ -327,7 +327,7 @@ def test_a_programme_is_bought_instead_of_household_consumption() -> None:
     assert before.consumption - after.consumption == pytest.approx(5_000.0, rel=1e-6)
 
 
-# --- Structural channels ----------------------------------------------------------------------------
+# --- Structural channels --------------------------------------------------------------------------
 
 
 def growth(month: accounts.Month) -> float:
@@ -385,7 +385,7 @@ def test_reallocation_pays_for_dispersion() -> None:
     assert growth(found) - growth(accounts.close(base)) == pytest.approx(0.5 * 0.5 * 0.02)
 
 
-# --- What costs and what does not -------------------------------------------------------------------
+# --- What costs and what does not -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,6 @@ def test_region_comes_from_the_address_and_the_switch(app: Callable[..., AppTest
     assert headlines(session)[0].startswith("US,")
     session.radio(key="region").set_value("EU27").run()
     assert headlines(session)[0].startswith("EU,")
-    assert headlines(app(region="Atlantis"))[0].startswith("EU,")
 
 
 def test_stale_results_are_announced_and_can_be_run(
@@ -310,9 +309,9 @@ def test_cancel_ends_the_run_and_no_session_waits(app: Callable[..., AppTest]) -
         lambda: job._process.is_alive() and os.getpgid(job._process.pid) == job._process.pid
     )
 
-    begun = time.monotonic()
     other = app(region="US")
-    assert time.monotonic() - begun < 5.0
+    job.poll()
+    assert job.running, "the other session did not wait for the run"
     assert "job" not in other.session_state
     assert headlines(other)[0].startswith("US,")
 
@@ -368,21 +367,34 @@ def test_a_run_that_ends_without_a_word_or_with_one() -> None:
 
 
 def test_drafts_return_what_they_started_from() -> None:
-    for region in ("EU27", "US"):
+    for region, (_, start_name) in draft.HEADLINE_PAIRS.items():
         known, wrong = draft.library(region)
         assert not wrong
-        for name, start in known.items():
-            entries = [draft.instrument_entry(item) for _, item in start.instruments]
-            made = Draft("Mine", start, entries, {}, SMALL)
-            text = draft.policy_text(made, known)
-            again = scenario.loads(text.yaml, text.name)
-            assert again.hash() == start.hash(), name
-            assert (again.run.firms, again.run.replicates, again.run.seed) == (1000, 2, 5)
-            baseline = draft.baseline_text(made, known[draft.BASELINES[region]])
-            assert baseline.shipped == (start.values == known[draft.BASELINES[region]].values)
-            # Without a shipped scenario to extend, the file holds everything.
-            alone = draft.policy_text(made, {})
-            assert scenario.loads(alone.yaml, alone.name).hash() == start.hash(), name
+        start = known[start_name]
+        entries = [draft.instrument_entry(item) for _, item in start.instruments]
+        made = Draft("Mine", start, entries, {}, SMALL)
+        text = draft.policy_text(made, known)
+        assert "options:" not in text.yaml
+        again = scenario.loads(text.yaml, text.name)
+        assert again.hash() == start.hash()
+        assert (again.run.firms, again.run.replicates, again.run.seed) == (1000, 2, 5)
+        assert draft.baseline_text(made, known[draft.BASELINES[region]]).shipped
+        # Without a shipped scenario to extend, the file holds everything.
+        alone = draft.policy_text(made, {})
+        assert scenario.loads(alone.yaml, alone.name).hash() == start.hash()
+
+
+@pytest.mark.parametrize("name", [n for n in scenario.shipped() if n not in draft.INGREDIENTS])
+def test_every_shipped_scenario_can_be_a_starting_point(name: str) -> None:
+    start = scenario.load(name)
+    for _, item in start.instruments:
+        entry = draft.instrument_entry(item)
+        assert (
+            type(item).model_validate(
+                entry.get(next(iter(entry)), entry) if len(entry) == 1 else entry
+            )
+            == item
+        )
 
 
 def test_both_scenarios_get_the_same_assumptions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -288,7 +289,7 @@ def test_considering_has_the_bass_model_as_its_limit(p: float, q: float) -> None
         exact = bass(p, q, t)
         errors = [abs(simulated_bass(p, q, t, int(t) * n) - exact) for n in (1, 2, 4, 8, 16)]
         assert errors[-1] < 0.005
-        for coarse, fine in zip(errors, errors[1:], strict=False):
+        for coarse, fine in pairwise(errors):
             assert coarse / fine == pytest.approx(2.0, abs=0.25), "error must halve with the step"
 
 
@@ -320,7 +321,7 @@ def test_firms_to_which_ai_does_not_apply_never_consider() -> None:
     assert now.tolist() == [True, False, False]
 
 
-# --- Persistence, experience, hurdle ----------------------------------------------------------------
+# --- Persistence, experience, hurdle --------------------------------------------------------------
 
 
 def test_draws_are_kept_with_probability_rho() -> None:
@@ -383,7 +384,7 @@ def test_simulated_users_clear_their_hurdle(world: tuple[float, np.ndarray, np.n
     assert (hurdle < 100.0).all() and (hurdle > 0.0).all()
 
 
-# --- Surplus ----------------------------------------------------------------------------------------
+# --- Surplus --------------------------------------------------------------------------------------
 
 
 def surplus_integral(inclusive: float, beta: float) -> float:

@@ -684,7 +684,9 @@ def test_capability_thresholds_in_scores_and_compute() -> None:
 
 #: An example of each named instrument (without its date), and what it needs beside it.
 Example = tuple[dict[str, Any], list[dict[str, Any]], dict[str, float]]
-DUTY = {"obligations": {"from": "2024-01", "per_base_model": 3e7, "per_variant": 5e3, "unit": "EUR"}}
+DUTY = {
+    "obligations": {"from": "2024-01", "per_base_model": 3e7, "per_variant": 5e3, "unit": "EUR"}
+}
 COST = {"term": "open.compliance_cost", "add": 900.0, "unit": "EUR/firm/year", "from": "2024-01"}
 EXAMPLES: dict[str, Example] = {
     "open_release_ban": (

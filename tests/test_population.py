@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -170,7 +171,7 @@ def identities(firms: population.Population) -> set[tuple[int, int]]:
 def test_a_larger_population_contains_the_smaller(region: str) -> None:
     sets = [identities(people(region, rows)) for rows in (1000, 1001, 1500, 5000, 20000)]
     assert [len(s) for s in sets] == [1000, 1001, 1500, 5000, 20000]
-    for smaller, larger in zip(sets, sets[1:], strict=False):
+    for smaller, larger in pairwise(sets):
         assert smaller < larger
 
 
@@ -227,7 +228,7 @@ def test_each_firm_draws_by_its_identity() -> None:
     assert not np.isin(key, draws.firm_key(4, firms.identity())).any()
 
 
-# --- Cells ------------------------------------------------------------------------------------------
+# --- Cells ----------------------------------------------------------------------------------------
 
 
 def test_cells_meet_all_margins_before_any_row_is_drawn() -> None:
@@ -276,7 +277,7 @@ def test_sizes_of_a_class_have_the_mean_of_the_class(low: float, factor: float, 
     assert sizes.mean() == pytest.approx(mean, rel=0.02)
 
 
-# --- Errors -----------------------------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("region", REGIONS)

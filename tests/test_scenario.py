@@ -112,9 +112,7 @@ def original() -> Scenario:
         ("- term: open.compliance_cost\n    add: 12000", "- add: 12000\n    term: open.compliance_cost"),
     ],
 )  # fmt: skip
-def test_hash_is_stable_under_what_does_not_matter(
-    original: Scenario, old: str, new: str
-) -> None:
+def test_hash_is_stable_under_what_does_not_matter(original: Scenario, old: str, new: str) -> None:
     assert old in FILE
     assert scenario.loads(FILE.replace(old, new)).hash() == original.hash()
 
@@ -247,13 +245,17 @@ def test_extends_names_the_nearest_scenario() -> None:
         scenario.loads("title: x\nextends: eu-divers\n", "x")
 
 
-@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", "A", "", "eu diverse", "x" * 99])
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/passwd", "a/b", "A", "", "eu diverse", "x" * 99]
+)
 def test_extends_takes_names_and_not_paths(name: str) -> None:
     with pytest.raises(ScenarioError, match="is not a scenario name"):
         scenario.loads(json.dumps({"title": "x", "extends": name}))
 
 
-@pytest.mark.parametrize("name", ["nowhere.yaml", "no/such/file.yml", "eu-diverce", "../eu-diverse"])
+@pytest.mark.parametrize(
+    "name", ["nowhere.yaml", "no/such/file.yml", "eu-diverce", "../eu-diverse"]
+)
 def test_missing_scenarios(name: str) -> None:
     with pytest.raises(ScenarioError, match="no scenario"):
         scenario.load(name)
@@ -447,7 +449,8 @@ def test_no_structure_does_more_than_raise_a_scenario_error(body: dict[str, Any]
 
 def test_yaml_is_1_2() -> None:
     compute = scenario.loads(
-        HEAD + "instruments:\n  - licensing: {compute: 1e25, delay_open: 6, unit: EUR, from: 2027-01}\n"
+        HEAD
+        + "instruments:\n  - licensing: {compute: 1e25, delay_open: 6, unit: EUR, from: 2027-01}\n"
     )
     item = compute.instruments[0][1]
     assert isinstance(item, policy.Licensing) and item.compute == 1e25
@@ -456,7 +459,9 @@ def test_yaml_is_1_2() -> None:
         assert scenario.loads(f"title: {word}\nextends: eu-diverse\n").title == word
     with pytest.raises(ScenarioError, match="valid boolean"):
         scenario.loads(HEAD + "options: {closed_api: {open_weights: NO}}\n")
-    opened = scenario.loads(HEAD + "options: {closed_api: {open_weights: true, arrival: 2023-07}}\n")
+    opened = scenario.loads(
+        HEAD + "options: {closed_api: {open_weights: true, arrival: 2023-07}}\n"
+    )
     assert opened.options["closed_api"].open_weights is True
 
 

@@ -73,7 +73,7 @@ def test_at_reference_pace_a_lag_is_a_lag(month: int, lag: float) -> None:
     assert supply.lagged(history, month, lag) == pytest.approx(month - lag, abs=1e-9)
 
 
-# --- Coverage ---------------------------------------------------------------------------------------
+# --- Coverage -------------------------------------------------------------------------------------
 
 
 @given(st.floats(0.0, 180.0), st.floats(0.005, 0.5))
@@ -87,7 +87,7 @@ def test_coverage_rises_from_none_to_all(midpoint: float, rate: float) -> None:
     assert supply.coverage(np.array([midpoint]), midpoint, rate)[0] == 0.5
 
 
-# --- Prices -----------------------------------------------------------------------------------------
+# --- Prices ---------------------------------------------------------------------------------------
 
 
 @given(share, share, share)
@@ -134,7 +134,7 @@ def test_vendors(
         assert 1.0 - 1e-12 <= found <= gone + 1e-12
 
 
-# --- Re-entry ---------------------------------------------------------------------------------------
+# --- Re-entry -------------------------------------------------------------------------------------
 
 
 @given(st.floats(0.01, 0.6), st.floats(0.05, 1.0), share, share)
@@ -161,7 +161,7 @@ def test_full_reentry_restores_the_nest_exactly(dissimilarity: float) -> None:
     assert after[0] / after[2] == pytest.approx(before[0] / before[2], rel=1e-12)
 
 
-# --- The frontiers ------------------------------------------------------------------------------------
+# --- The frontiers --------------------------------------------------------------------------------
 
 REFERENCE = {"pace": 1.0, "lag_change": 0.0, "pool": 1.0, "frozen": 0.0, "rents_index": 1.0}
 # Further terms (licences and the like) stand at the default of the lever of their name.
@@ -278,7 +278,7 @@ def test_lag_responds_to_policy_and_to_the_pool() -> None:
     assert unmoved[0] - unmoved[1] == pytest.approx(lag)
 
 
-# --- Duties and licences ------------------------------------------------------------------------------
+# --- Duties and licences --------------------------------------------------------------------------
 
 
 @given(st.floats(1e-3, 1e12), st.floats(1.0, 1e10), st.floats(0.1, 5.0), share)

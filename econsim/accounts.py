@@ -306,9 +306,12 @@ def _book(
     book["government"] = government * baseline_gdp + flows.programme
     book["investment_domestic"] = investment * (baseline_gdp + deepened)
     book["imports_consumer"] = max(-net_exports, 0.0) * baseline_gdp
-    # Exports pay for AI imports: no part of a gain is borrowed from abroad.
+    # Exports pay for AI imports and for rents abroad: no part of a gain is borrowed.
     book["exports"] = (
-        max(net_exports, 0.0) * baseline_gdp + book["services_foreign"] + book["hardware"]
+        max(net_exports, 0.0) * baseline_gdp
+        + book["services_foreign"]
+        + book["hardware"]
+        + book["rents_foreign"]
     )
     book["wages_firms"] = float((flows.labour_share * value_added).sum())
     book["wages_suppliers"] = float(supplier_labour.sum())
@@ -325,7 +328,7 @@ def _book(
     book["profits_rest"] = (1.0 - flows.rest_labour_share) * rest_output
     book["taxes"] = book["government"] + book["vouchers"]
     book["investment_finance"] = book["investment_domestic"] + book["hardware"]
-    book["net_lending"] = net_exports * baseline_gdp - book["rents_foreign"]
+    book["net_lending"] = net_exports * baseline_gdp
     income = sum(book[f"{kind}_{p}"] for kind in ("wages", "profits")
                  for p in ("firms", "suppliers", "rest"))  # fmt: skip
     # Households spend what they do not save: investment finance and lending abroad.

@@ -103,7 +103,7 @@ def benefit(value_added, benefit_rate, depth):
     coverage_k(t) * fit_k * depth_i`` (task-based, Acemoglu 2024).
 
     Args:
-        value_added: of the firm, currency per year at base-year activity.
+        value_added: of the firm, currency per year.
         benefit_rate: cell and option part of the product, share of value added.
         depth: share of the attainable saving that the firm realises (light or deep use).
     """

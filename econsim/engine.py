@@ -216,7 +216,8 @@ class Totals:
         users: ``[cells]``, firms using narrow or general-purpose AI.
         considering: ``[cells]``.
         hurdle, surplus: ``[cells]``, currency a year.
-        new_firms, new_scale: ``[cells, options]``, of this month's starts on an option.
+        new_scale: ``[cells, options]``, of this month's starts on an option.
+        moving: ``[cells]``, cost of this month's moves between options, currency.
         vouchers: ``[cells]``, currency, of this month.
         leavers, switchers, evaluating: this month, units of weight.
     """
@@ -229,8 +230,8 @@ class Totals:
     considering: np.ndarray
     hurdle: np.ndarray
     surplus: np.ndarray
-    new_firms: np.ndarray
     new_scale: np.ndarray
+    moving: np.ndarray
     vouchers: np.ndarray
     leavers: float = 0.0
     switchers: float = 0.0
@@ -249,14 +250,14 @@ class Totals:
             considering=np.zeros(cells),
             hurdle=np.zeros(cells),
             surplus=np.zeros(cells),
-            new_firms=np.zeros((cells, options)),
             new_scale=np.zeros((cells, options)),
+            moving=np.zeros(cells),
             vouchers=np.zeros(cells),
         )
 
     def begin_month(self) -> None:
         """Forget last month's events."""
-        for events in (self.new_firms, self.new_scale, self.vouchers):
+        for events in (self.new_scale, self.moving, self.vouchers):
             events[:] = 0.0
         self.leavers = self.switchers = self.evaluating = 0.0
 
@@ -271,7 +272,8 @@ class Appraisal:
         value: systematic utility, ``[evaluating, options]``.
         utility: with the firm's own shocks, ``[evaluating, options]``.
         no_option: utility of not using AI, ``[evaluating]``.
-        up_front, voucher: money before use and what a voucher pays, ``[evaluating, options]``.
+        voucher: what a voucher pays for a start on the option, ``[evaluating, options]``.
+        moving: one-off cost of moving to another option, currency, ``[evaluating]``.
         epoch: evaluation at which the shocks were drawn.
     """
 
@@ -280,8 +282,8 @@ class Appraisal:
     value: np.ndarray
     utility: np.ndarray
     no_option: np.ndarray
-    up_front: np.ndarray
     voucher: np.ndarray
+    moving: np.ndarray
     epoch: np.ndarray
 
     def best(self) -> np.ndarray:
@@ -377,11 +379,11 @@ class Economy:
         self.considering.advance(self.period, self.scenario.values, offered.considering_pace)
         self.totals.begin_month()
         (decide or self.evaluate)(self.due())
+        self._pay_vouchers()
         self.flows = self._flows(offered)
         if held is not None and "residence_and_imports" in held[1]:
             self.flows = accounts.same_suppliers(self.flows, held[0].flows)
         self.closed = accounts.close(self.flows)
-        self._pay_vouchers()
         self._record(offered, self.closed)
         self.signals = self._next_signals(offered)
         self.period += 1
@@ -433,11 +435,11 @@ class Economy:
         compliance, current = firms.compliance[rows], firms.option[rows]
         rate, cap = offered.voucher_rate[cell], offered.voucher_cap[cell]
         life = setting.annuity(values["cost.interest"], values["cost.set_up_life"])
-        switching = (
-            life
-            * values["choice.switching_cost"]
+        move = (
+            values["choice.switching_cost"]
             * values["economy.currency_per_eur"]
             * offered.switching_multiple[cell]
+            * persons
         )
         key = firms.key[rows]
         occasion = np.uint64(self.period // 12 + 1)
@@ -454,7 +456,7 @@ class Economy:
         )
         no_option = draws.gumbel(draws.uniform(key, draws.PURPOSES["no_option"], epoch))
         shape = (len(rows), len(self.bound.options))
-        net, value, utility, up_fronts, vouchers = (np.empty(shape) for _ in range(5))
+        net, value, utility, vouchers = (np.empty(shape) for _ in range(4))
         for k, address in enumerate(self.bound.addresses):
             up_front = behaviour.up_front_cost(
                 scale, offered.set_up_cost[cell, k], offered.hardware_cost[cell, k]
@@ -468,10 +470,10 @@ class Economy:
                 offered.set_up_annuity[cell, k],
                 offered.hardware_annuity[cell, k],
                 offered.running_cost[cell, k],
-                life * voucher,
+                life * np.where(current == k + 1, 0.0, voucher),
             )
             moving = (current > 0) & (current != k + 1)
-            cost = np.where(moving, cost + switching * persons, cost)
+            cost = np.where(moving, cost + life * move, cost)
             gain = behaviour.benefit(value_added, offered.benefit_rate[cell, k], depth)
             worth = behaviour.option_value(
                 gain, cost, hurdle, offered.taste[cell, k], values["choice.beta"]
@@ -481,9 +483,8 @@ class Economy:
             net[:, k] = gain - cost
             value[:, k] = worth
             utility[:, k] = worth + behaviour.shock(own, log_stable, dissimilarity)
-            up_fronts[:, k] = up_front
             vouchers[:, k] = voucher
-        return Appraisal(rows, net, value, utility, no_option, up_fronts, vouchers, epoch)
+        return Appraisal(rows, net, value, utility, no_option, vouchers, move, epoch)
 
     def settle(self, appraisal: Appraisal, chosen: np.ndarray) -> None:
         """Carry out choices: experience, hurdle, surplus, totals.
@@ -525,12 +526,13 @@ class Economy:
 
         started = uses & (chosen != before)
         where = (cell[started], pick[started])
-        np.add.at(totals.new_firms, where, weight[started])
         np.add.at(totals.new_scale, where, firms.weight_scale[rows][started])
         paid = _whole(real[started] * appraisal.voucher[line, pick][started])
         np.add.at(totals.vouchers, cell[started], paid)
+        moved = used & uses & (chosen != before)
+        np.add.at(totals.moving, cell[moved], _whole(real * appraisal.moving)[moved])
         totals.leavers += float(weight[used & ~uses].sum())
-        totals.switchers += float(weight[used & uses & (chosen != before)].sum())
+        totals.switchers += float(weight[moved].sum())
         totals.evaluating += float(weight[used].sum())
 
         firms.option[rows] = chosen
@@ -590,12 +592,16 @@ class Economy:
         usage = totals.usage * WEIGHT_UNIT
         firms = totals.firms * WEIGHT_UNIT
         services = usage * offered.reference_seat_cost / 12.0
+        subsidies = (usage * offered.seat_subsidy).sum(axis=1) / 12.0
         hosting = (firms * offered.hosting_cost).sum(axis=1) / 12.0
-        rents = usage * (offered.seat_cost - offered.reference_seat_cost) / 12.0
-        foreign = np.array([o.foreign_share for o in self.scenario.options.values()])
+        received = offered.seat_cost + offered.seat_subsidy
+        rents = usage * (received - offered.reference_seat_cost) / 12.0
+        foreign = offered.foreign_share
         set_up = (totals.new_scale * WEIGHT_UNIT * offered.set_up_cost).sum(axis=1)
         compliance = (firms * offered.compliance_cost).sum(axis=1) / 12.0
-        hours = set_up + compliance + values["hurdle.real_share"] * totals.hurdle / 12.0
+        hours = (
+            set_up + totals.moving + compliance + values["hurdle.real_share"] * totals.hurdle / 12.0
+        )
         hardware = (firms * offered.hardware_cost).sum(axis=1) / (
             12.0 * values["cost.hardware_life"]
         )
@@ -621,10 +627,10 @@ class Economy:
             hardware=hardware,
             rents_foreign=(rents * foreign).sum(axis=1),
             rents_domestic=(rents * (1.0 - foreign)).sum(axis=1),
-            vouchers=totals.vouchers,
+            vouchers=totals.vouchers + subsidies,
             programme=offered.programme / 12.0,
             cost_of_funds=values["accounts.marginal_cost_of_funds"],
-            transitory=set_up,
+            transitory=set_up + totals.moving,
             sector=cells.sector,
             within_variance=float((variance * by_sector[0]).sum())
             / float(baseline.sum() + rest.sum()),
@@ -649,14 +655,17 @@ class Economy:
         return tuple(s >= b.total for s, b in zip(self.spent, budgets, strict=True))
 
     def _pay_vouchers(self) -> None:
-        """Charge this month's vouchers to the budgets in force, by the cells they reach."""
-        remaining = self.totals.vouchers.copy()
-        for number in range(len(self.spent)):
+        """Charge this month's vouchers to their budgets; the last payments share what is left."""
+        vouchers = self.totals.vouchers
+        for number, budget in enumerate(self.scenario.package.budgets):
             entry = next(e for e in self.scenario.package.entries if e.budget == number)
             if entry.strength(self.period) > 0.0 and not self._exhausted()[number]:
                 reached = self.bound.masks[entry.where]
-                self.spent[number] += float(remaining[reached].sum())
-                remaining[reached] = 0.0
+                asked = float(vouchers[reached].sum())
+                left = budget.total - self.spent[number]
+                if asked > left:
+                    vouchers[reached] *= left / asked
+                self.spent[number] += min(asked, left)
 
     def _next_signals(self, offered: Offers) -> setting.Signals:
         """What suppliers know next month: closed suppliers' rents relative to the reference."""
@@ -733,7 +742,6 @@ class Economy:
         )
         options = list(self.scenario.options.values())
         by_option = spending.sum(axis=0)
-        foreign = np.array([o.foreign_share for o in options])
         share = by_option / by_option.sum() if by_option.sum() > 0.0 else np.zeros(len(options))
         seats = totals.usage.sum(axis=0) * unit * self.scenario.values["cost.seat_share"]
         energy = float((seats * np.array([o.energy for o in options])).sum())
@@ -754,7 +762,7 @@ class Economy:
             "wages": 12.0 * (book["wages_firms"] + book["wages_suppliers"] + book["wages_rest"]),
             "productivity": 100.0 * closed.productivity,
             "dispersion": self.dispersion,
-            "foreign_spending": float((by_option * foreign).sum()),
+            "foreign_spending": float((spending * offered.foreign_share).sum()),
             "concentration": float((share * share).sum()),
             "energy": energy,
             "emissions": energy * self.scenario.values["energy.emission_factor"],
@@ -767,7 +775,7 @@ class Economy:
             "resource_hours": 12.0 * closed.hours,
             "rents_foreign": 12.0 * (closed.gdp - closed.gni),
             "rents_domestic": 12.0 * closed.rents_domestic,
-            "public_spending": 12.0 * float(totals.vouchers.sum()) + offered.programme,
+            "public_spending": 12.0 * book["vouchers"] + offered.programme,
             "misuse_cost": float((totals.firms * unit * offered.misuse_cost).sum()),
             "leavers": totals.leavers * unit,
             "switchers": totals.switchers * unit,

@@ -16,6 +16,7 @@ import numpy as np
 
 from econsim import behaviour, data, population, setting, supply
 from econsim.arithmetic import exp, log
+from econsim.policy import month_index
 from econsim.scenario import Scenario
 from econsim.setting import Setting
 
@@ -232,11 +233,18 @@ def general_use(bound: Setting, walked: Path, firms: Nodes, month: int) -> np.nd
 def target_shares(scenario: Scenario) -> np.ndarray:
     """Shares of the options among general-purpose users in the reference month.
 
-    The open family gets ``choice.open_share``; each option its part of its family.
+    The open family gets ``choice.open_share``; each option that has arrived its part of its
+    family.
     """
+    month = scenario.values["survey.reference_month"]
     options = list(scenario.options.values())
+    here = [month_index(o.arrival) <= month for o in options]
     family = {
-        flag: sum(o.target_share for o in options if o.open_weights == flag)
+        flag: sum(
+            o.target_share
+            for o, h in zip(options, here, strict=True)
+            if h and o.open_weights == flag
+        )
         for flag in (True, False)
     }
     s = scenario.values["choice.open_share"]
@@ -247,7 +255,9 @@ def target_shares(scenario: Scenario) -> np.ndarray:
     return np.array(
         [
             (s if o.open_weights else 1.0 - s) * o.target_share / family[o.open_weights]
-            for o in options
+            if h
+            else 0.0
+            for o, h in zip(options, here, strict=True)
         ]
     )
 

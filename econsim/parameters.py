@@ -50,8 +50,9 @@ class Parameter:
             raise ParameterError(f"{self.name}: expected a number in {self.unit}, got {value!r}")
         number = float(value)
         if not math.isfinite(number) or not self.low <= number <= self.high:
+            unit = "" if self.unit == "1" else f" {self.unit}"
             raise ParameterError(
-                f"{self.name}: {value!r} is outside {self.low:g} to {self.high:g} {self.unit}"
+                f"{self.name}: {value!r} is outside {self.low:g} to {self.high:g}{unit}"
             )
         return number
 
@@ -623,6 +624,11 @@ LEVERS = _table(
             "NTIA comments 23-26",
         ),
         (
+            "supply.licence_cost", 0.0, "EUR/model", 0.0, 1.0e9,
+            "Cost of a licence for an open base model beyond the licence threshold.",
+            "NTIA comments 23-26",
+        ),
+        (
             "supply.licence_delay_open", 0.0, "months", 0.0, 120.0,
             "Delay of licensed open models.",
             "NTIA comments 23-26",
@@ -646,6 +652,16 @@ LEVERS = _table(
             "firms.switching_cost", 1.0, "multiple", 0.0, 10.0,
             "Multiplies the cost of moving between AI options.",
             "NTIA comments 42; Data Act (EU 2023/2854)",
+        ),
+        (
+            "option.price_subsidy", 0.0, "share", 0.0, 1.0,
+            "Share of the price that the government pays (a transfer).",
+            "LAION 2023 demand 3; EuroHPC (privileged access of small firms)",
+        ),
+        (
+            "option.foreign_share", 0.85, "share", 0.0, 1.0,
+            "Share of payments for the option that goes to foreign suppliers (base: its own).",
+            "Synergy Research 2024: 85 % of European cloud revenue is non-European",
         ),
         (
             "option.misuse_cost", 0.0, "EUR/firm/year", 0.0, 1.0e6,
@@ -790,8 +806,10 @@ def lever(term: str, options: Iterable[str]) -> tuple[Parameter, str | None]:
     if term in LEVERS and not term.startswith(OPTION_PREFIX):
         return LEVERS[term], None
     if term in PARAMETERS and not term.startswith(OPTION_PREFIX):
+        kind = PARAMETERS[term].kind
+        article = "an" if kind.startswith("u") else "a"
         raise ParameterError(
-            f"'{term}' is a {PARAMETERS[term].kind}, not a lever: a policy cannot change it "
+            f"'{term}' is {article} {kind}, not a lever: a policy cannot change it "
             "(use the scenario's 'parameters:' block)"
         )
     known = [n for n in LEVERS if not n.startswith(OPTION_PREFIX)]

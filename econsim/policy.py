@@ -302,12 +302,13 @@ class PublicCompute(Dated):
 
 
 class OpenModelProgramme(PublicCompute):
-    """A public programme for open models: lag, fit to languages and sectors, residence.
+    """A public programme for open models: lag, fit to languages and sectors, residence of hosts.
 
     Source: EOSA 2025; OpenEuroLLM (37.4 million EUR).
     """
 
     fit_gain: Share = 0.0
+    residence_gain: Share = 0.0
 
 
 class Sandbox(Dated):
@@ -361,14 +362,14 @@ class Portability(Dated):
 
 
 class SupplierShock(Dated):
-    """A supplier's price, terms or exit at a date.
+    """A supplier's price, terms (felt as risk, log points of the hurdle) or exit at a date.
 
     Source: NTIA comments 42.
     """
 
     options: str
     price_rise: float = Field(default=0.0, ge=-0.95, le=10.0)
-    dependence_rise: Share = 0.0
+    risk_rise: float = Field(default=0.0, ge=0.0, le=2.0)
     exit_share: Share = 0.0
 
 
@@ -562,8 +563,19 @@ class _Expansion:
         self.label, self.item, self.options, self.budget = label, item, options, budget
         self.entries: list[Entry] = []
 
-    def add(self, lever: str, operation: str, value: float, scope: str | None = None) -> None:
-        """One edit of a lever, for every option in scope; nothing where it would do nothing."""
+    def add(
+        self,
+        lever: str,
+        operation: str,
+        value: float,
+        scope: str | None = None,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """One edit of a lever, for every option in scope; nothing where it would do nothing.
+
+        ``at_once`` ignores the phase-in: a threshold is in force or not, never half-way.
+        """
         neutral = {"scale": 1.0, "cut": 1.0, "add": 0.0}.get(operation)
         if value == neutral:
             return
@@ -572,7 +584,8 @@ class _Expansion:
         for option in self._options(scope):
             self.entries.append(
                 Entry(
-                    self.label, lever, option, operation, value, start, stop, self.item.phase_in,
+                    self.label, lever, option, operation, value, start, stop,
+                    0 if at_once else self.item.phase_in,
                     Where() if wide else self.item.where, self.budget,
                 )
             )  # fmt: skip
@@ -598,23 +611,23 @@ def _named_entries(
     hosts = [o.name for o in made.options if o.deployment == "third_party_host"]
     if isinstance(item, Licensing):
         assert capability is not None
-        if item.delay_open or item.delay_closed or item.refusal_share:
-            made.add("supply.licence_threshold", "set", capability)
+        if item.delay_open or item.delay_closed or item.refusal_share or item.cost_per_model:
+            made.add("supply.licence_threshold", "set", capability, at_once=True)
         made.add("supply.licence_delay_open", "add", item.delay_open)
         made.add("supply.licence_delay_closed", "add", item.delay_closed)
         made.add("supply.licence_refusal", "add", item.refusal_share)
-        made.add("supply.base_duty", "add", item.cost_per_model)
+        made.add("supply.licence_cost", "add", item.cost_per_model)
     elif isinstance(item, Obligations):
         made.add("supply.base_duty", "add", item.per_base_model)
         made.add("supply.variant_duty", "add", item.per_variant)
         if item.scope == "deployed":
             made.add("supply.duty_scope", "scale", values["supply.deployed_share"])
         if capability is not None:
-            made.add("supply.duty_threshold", "set", capability)
+            made.add("supply.duty_threshold", "set", capability, at_once=True)
     elif isinstance(item, OpenExemption):
         made.add("supply.exemption", "set", item.share)
         if capability is not None:
-            made.add("supply.systemic_threshold", "set", capability)
+            made.add("supply.systemic_threshold", "set", capability, at_once=True)
     elif isinstance(item, RiskProportionateDuties):
         _add_tiers(made, item)
     elif isinstance(item, UpstreamLiability):
@@ -625,9 +638,10 @@ def _named_entries(
     elif isinstance(item, PublicCompute):
         made.add("supply.open_lag_change", "add", -item.lag_reduction)
         for name in hosts:
-            made.add("option.price", "scale", 1.0 - item.hosting_price_cut, name)
+            made.add("option.price_subsidy", "add", item.hosting_price_cut, name)
         if isinstance(item, OpenModelProgramme):
             made.add("option.fit", "scale", 1.0 + item.fit_gain, "open")
+            made.add("option.foreign_share", "scale", 1.0 - item.residence_gain, "open")
         made.add("public.programme", "add", item.per_year)
     elif isinstance(item, Sandbox):
         # After the duties, which are added: scaled before them it would relieve nothing.
@@ -648,7 +662,7 @@ def _named_entries(
         made.add("option.dependence_exposure", "scale", 1.0 - item.dependence_cut, "all")
     elif isinstance(item, SupplierShock):
         made.add("option.price", "scale", 1.0 + item.price_rise, item.options)
-        made.add("option.perceived_risk", "add", item.dependence_rise, item.options)
+        made.add("option.perceived_risk", "add", item.risk_rise, item.options)
         made.add("option.available", "scale", 1.0 - item.exit_share, item.options)
     elif isinstance(item, MisuseCost):
         made.add("option.misuse_cost", "add", item.per_firm, item.options)

@@ -8,6 +8,7 @@ wrong and the nearest valid name.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -16,15 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from econsim import parameters as registry
 from econsim import policy
+from econsim.arithmetic import exp
 from econsim.policy import Month, month_index
 
 MAXIMUM_BYTES = 1_000_000
 MAXIMUM_DEPTH = 20
 CURRENCY = {"EU27": "EUR", "US": "USD"}
+#: Month to which prices and costs of options refer (middle of 2024).
+PRICE_MONTH = 41.5
 #: Rows, replicates and seed when neither the file nor the user says otherwise.
 DEFAULT_ROWS = 20_000
 DEFAULT_REPLICATES = 10
@@ -169,6 +174,10 @@ class Scenario:
             "horizon": list(self.run.horizon),
         }
 
+    def base_terms(self, month: int) -> dict[str, np.ndarray]:
+        """Base values of the option levers in a month, ``ndarray[options]``, region's currency."""
+        return base_terms(self.options, self.values, month)
+
     def hash(self) -> str:
         """SHA-256 of the canonical form, hexadecimal."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
@@ -202,6 +211,75 @@ def _kinds(options: Mapping[str, Option]) -> list[policy.OptionKind]:
     return [policy.OptionKind(n, o.open_weights, o.deployment) for n, o in options.items()]
 
 
+def base_terms(
+    options: Mapping[str, Option], values: Mapping[str, float], month: int
+) -> dict[str, np.ndarray]:
+    """Base values of the option levers: the options' own, prices on their paths.
+
+    Args:
+        options: by name, in order.
+        values: uncertainties and constants (the currency's conversion).
+        month: months after January 2021; an option is unavailable before it arrives.
+
+    Returns:
+        lever -> ``ndarray[options]``; levers that no option sets are zero.
+    """
+    money = values["economy.currency_per_eur"]
+    chosen = list(options.values())
+    years = (month - PRICE_MONTH) / 12.0
+    own = {
+        name.removeprefix(registry.OPTION_PREFIX)
+        for name in registry.LEVERS
+        if name.startswith(registry.OPTION_PREFIX)
+    }
+    result = {}
+    for attribute in sorted(own & set(Option.model_fields)):
+        scale = money if attribute in ("price", "hosting_cost", "hardware_cost") else 1.0
+        column = np.array([scale * float(getattr(o, attribute)) for o in chosen])
+        result[registry.OPTION_PREFIX + attribute] = column
+    for attribute in own - set(Option.model_fields):
+        result[registry.OPTION_PREFIX + attribute] = np.zeros(len(chosen))
+    decline = np.array([o.price_decline for o in chosen])
+    result["option.price"] = result["option.price"] * exp(-decline * years)
+    arrival = np.array([month_index(o.arrival) for o in chosen])
+    result["option.available"] = (arrival <= month).astype(np.float64)
+    return result
+
+
+def _check_bounds(
+    package: policy.Package, options: Mapping[str, Option], values: Mapping[str, float], months: int
+) -> None:
+    """Refuse, before anything runs, a package that drives a term out of its bounds.
+
+    Terms change only where instruments begin, end or reach full strength, and prices drift
+    slowly between: those months are tried, for every combination of the targets' labels.
+    """
+    targets = list({e.where for e in package.entries})
+    labels = [
+        [*sorted({label for w in targets for label in w.mapping()[key]}), ""]
+        for key in ("country", "sector", "size_class")
+    ]
+    combinations = list(itertools.product(*labels))
+    masks = {
+        where: np.array(
+            [
+                all(
+                    not wanted or label in wanted
+                    for label, wanted in zip(combination, where.mapping().values(), strict=True)
+                )
+                for combination in combinations
+            ]
+        )
+        for where in targets
+    }
+    tried = {m for change in package.changes() for m in (change - 1, change)} | {months - 1}
+    for month in sorted(m for m in tried if 0 <= m < months):
+        policy.terms(
+            month, base_terms(options, values, month), package, masks, tuple(options),
+            len(combinations),
+        )  # fmt: skip
+
+
 def _assemble(
     *,
     name: str,
@@ -229,8 +307,10 @@ def _assemble(
                 f"{label}: 'until' {item.until} is outside the horizon {run.horizon[0]} to "
                 f"{run.horizon[1]}"
             )
+    ordered = dict(sorted(options.items()))
+    _check_bounds(package, ordered, values, last)
     return Scenario(
-        name, title, claim, region, values, dict(overrides), dict(sorted(options.items())),
+        name, title, claim, region, values, dict(overrides), ordered,
         tuple(instruments), package, run, path,
     )  # fmt: skip
 

@@ -19,8 +19,6 @@ from econsim.scenario import Scenario
 
 #: Month in which the value-added tables stand (middle of 2023), months after January 2021.
 TABLE_MONTH = 29.5
-#: Month to which prices and costs of options refer (middle of 2024).
-PRICE_MONTH = 41.5
 #: Month of the annual GDP of 2024 (its middle).
 GDP_MONTH = 41.5
 
@@ -170,36 +168,6 @@ def activity(setting: Setting, month: float) -> float:
     return float(exp(years * log(rate)))
 
 
-@lru_cache(maxsize=4096)
-def _price_path(decline: float, month: int) -> float:
-    return float(exp(np.float64(-decline * (month - PRICE_MONTH) / 12.0)))
-
-
-def base_option_terms(setting: Setting, month: int) -> dict[str, np.ndarray]:
-    """Base values of the option levers in a month, each ``ndarray[options]``, region's currency."""
-    values = setting.values
-    money = values["economy.currency_per_eur"]
-    options = list(setting.scenario.options.values())
-    price = np.array([o.price * money * _price_path(o.price_decline, month) for o in options])
-    return {
-        "option.available": (setting.arrival <= month).astype(np.float64),
-        "option.price": price,
-        "option.set_up_hours": np.array([o.set_up_hours for o in options]),
-        "option.hosting_cost": money * np.array([o.hosting_cost for o in options]),
-        "option.hardware_cost": money * np.array([o.hardware_cost for o in options]),
-        "option.compliance_cost": np.zeros(len(options)),
-        "option.misuse_cost": np.zeros(len(options)),
-        "option.perceived_risk": np.array([o.perceived_risk for o in options]),
-        "option.confidentiality_exposure": np.array([o.confidentiality_exposure for o in options]),
-        "option.dependence_exposure": np.array([o.dependence_exposure for o in options]),
-        "option.fit": np.array([o.fit for o in options]),
-        "option.licence_openness": np.array([o.licence_openness for o in options]),
-        "option.data_openness": np.array([o.data_openness for o in options]),
-        "option.code_openness": np.array([o.code_openness for o in options]),
-        "option.capability_lag": np.array([o.capability_lag for o in options]),
-    }
-
-
 @dataclass(frozen=True)
 class Signals:
     """What firms and suppliers know of last month.
@@ -246,6 +214,8 @@ class Offers:
         activity: baseline value added relative to the tables' year.
         seat_cost, reference_seat_cost: per person and year, at actual and at reference prices,
             ``[cells, options]``.
+        seat_subsidy: what the government adds to ``seat_cost``, ``[cells, options]``.
+        foreign_share: of payments, ``[cells, options]``.
         set_up_cost: of a firm of 10 persons, ``[cells, options]``.
         hardware_cost: per firm; hosting_cost, compliance_cost: per firm and year.
         misuse_cost: social cost per using firm and year (never in GDP), ``[cells, options]``.
@@ -274,6 +244,8 @@ class Offers:
     activity: float
     seat_cost: np.ndarray
     reference_seat_cost: np.ndarray
+    seat_subsidy: np.ndarray
+    foreign_share: np.ndarray
     set_up_cost: np.ndarray
     hardware_cost: np.ndarray
     hosting_cost: np.ndarray
@@ -338,8 +310,8 @@ MECHANISMS: dict[str, tuple[str, ...]] = {
     "entry": ("variety",),
     "compliance": ("set_up_cost", "hardware_cost", "hosting_cost", "compliance_cost"),
     "considering": ("considering_pace",),
-    "public_support": ("voucher_rate", "voucher_cap", "programme", "misuse_cost"),
-    "residence_and_imports": (),
+    "public_support": ("voucher_rate", "voucher_cap", "seat_subsidy", "programme", "misuse_cost"),
+    "residence_and_imports": ("foreign_share",),
 }
 
 
@@ -382,7 +354,7 @@ def offers(
         econsim.policy.PolicyError: a term leaves its bounds.
     """
     values = setting.values
-    base = base_option_terms(setting, month)
+    base = setting.scenario.base_terms(month)
     terms = policy.terms(
         month, base, setting.scenario.package, setting.masks, setting.options,
         setting.cells.count, exhausted,
@@ -410,6 +382,7 @@ def offers(
     mass = np.float64(supply.reentry_mass(presence, reentry, values["choice.open_share"]))
     compliance = terms.option["option.compliance_cost"].copy()
     compliance[:, setting.open_weights] *= 1.0 - terms.scalar("supply.upstream_share")
+    subsidy = terms.option["option.price_subsidy"]
     years = (month - values["survey.reference_month"]) / 12.0
     maturity = terms.economy["firms.maturity"]
     return Offers(
@@ -419,8 +392,10 @@ def offers(
         covered=supply.coverage(progress, values["coverage.midpoint"], values["coverage.rate"]),
         fit=_fit(setting, terms, variant_pool),
         activity=activity(setting, float(month)),
-        seat_cost=seat_cost,
+        seat_cost=seat_cost * (1.0 - subsidy),
         reference_seat_cost=reference,
+        seat_subsidy=seat_cost * subsidy,
+        foreign_share=terms.option["option.foreign_share"],
         set_up_cost=terms.option["option.set_up_hours"]
         * (values["economy.hourly_cost"] * values["economy.currency_per_eur"]),
         hardware_cost=terms.option["option.hardware_cost"],
@@ -527,15 +502,16 @@ def _open_pool(
     reached = supplied.open_frontier > terms.scalar("supply.duty_threshold")
     exempt = supplied.open_frontier <= terms.scalar("supply.systemic_threshold")
     lifted = 1.0 - (terms.scalar("supply.exemption") if exempt else 0.0)
+    licensed = supplied.open_frontier > terms.scalar("supply.licence_threshold")
+    licence = terms.scalar("supply.licence_cost") if licensed else 0.0
     pool = terms.scalar("supply.open_pool")
     result = []
-    for duty, kind in (
-        (terms.scalar("supply.base_duty"), "base"),
-        (terms.scalar("supply.variant_duty") + pushed, "variant"),
-    ):
+    base_duty = terms.scalar("supply.base_duty") if reached else 0.0
+    variant_duty = terms.scalar("supply.variant_duty") + pushed if reached else 0.0
+    for duty, kind in ((base_duty + licence, "base"), (variant_duty, "variant")):
         silenced = float(
             supply.silenced_share(
-                np.float64(duty * lifted if reached else 0.0),
+                np.float64(duty * lifted),
                 money * values[f"supply.{kind}_budget"],
                 values[f"supply.{kind}_budget_spread"],
                 values["supply.silencing"],

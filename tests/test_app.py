@@ -244,6 +244,12 @@ def test_a_policy_that_cannot_be_run_says_why(app: Callable[..., AppTest]) -> No
     assert "variant-of-eu-restrictive.yaml" in error.value
     session.text_input(key="1-from").set_value("2027-06").run()
     assert not session.error
+    session.selectbox(key="add-kind").set_value("term")
+    session.button(key="add").click().run()
+    number = session.session_state["items"][-1]["id"]
+    session.selectbox(key=f"{number}-lever").set_value("supply.frontier_pace").run()
+    session.number_input(key=f"{number}-value-supply.frontier_pace-add").set_value(2.9).run()
+    assert "would be 3.9 multiple in 2027-01" in session.error[0].value
 
 
 @pytest.mark.parametrize(
@@ -285,17 +291,19 @@ def test_an_uploaded_file_becomes_the_starting_point(app: Callable[..., AppTest]
 def test_a_failed_run_shows_its_message(app: Callable[..., AppTest]) -> None:
     session = app()
     small(session)
-    session.selectbox(key="add-kind").set_value("term")
-    session.button(key="add").click().run()
-    number = session.session_state["items"][-1]["id"]
-    session.selectbox(key=f"{number}-lever").set_value("supply.frontier_pace").run()
-    session.number_input(key=f"{number}-value-supply.frontier_pace-add").set_value(2.9).run()
+    impossible = {"considering.applicable_share": 0.1, "considering.hazard": 0.0001}
+    others = next(m for m in session.multiselect if m.key.endswith("-others"))
+    others.set_value(list(impossible)).run()
+    for name, value in impossible.items():
+        next(n for n in session.number_input if n.key.endswith(f"-{name}")).set_value(value)
+    session.run()
     session.button(key="apply").click().run()
     finish(session)
     (error,) = session.error
     assert "The run failed" in error.value
-    assert "'supply.frontier_pace' would be 3.9 multiple in 2027-01" in error.value
+    assert "cannot be reproduced with these parameters" in error.value
     assert headlines(session), "the first view is still there"
+    assert not session.button(key="apply").disabled
 
 
 def test_cancel_ends_the_run_and_no_session_waits(app: Callable[..., AppTest]) -> None:
@@ -366,22 +374,34 @@ def test_a_run_that_ends_without_a_word_or_with_one() -> None:
     assert (job.failure, job.share) == ("no luck", 0.5)
 
 
-def test_drafts_return_what_they_started_from() -> None:
-    for region, (_, start_name) in draft.HEADLINE_PAIRS.items():
-        known, wrong = draft.library(region)
-        assert not wrong
-        start = known[start_name]
-        entries = [draft.instrument_entry(item) for _, item in start.instruments]
-        made = Draft("Mine", start, entries, {}, SMALL)
-        text = draft.policy_text(made, known)
-        assert "options:" not in text.yaml
-        again = scenario.loads(text.yaml, text.name)
-        assert again.hash() == start.hash()
-        assert (again.run.firms, again.run.replicates, again.run.seed) == (1000, 2, 5)
-        assert draft.baseline_text(made, known[draft.BASELINES[region]]).shipped
-        # Without a shipped scenario to extend, the file holds everything.
-        alone = draft.policy_text(made, {})
-        assert scenario.loads(alone.yaml, alone.name).hash() == start.hash()
+@pytest.mark.parametrize("name", ["eu-restrictive", "us-restrictive", "eu-substitutes-restrictive"])
+def test_drafts_return_what_they_started_from(name: str) -> None:
+    start = draft.shipped_scenario(name)
+    entries = [draft.instrument_entry(item) for _, item in start.instruments]
+    builds_on = draft.ancestry(draft.shipped_text(name).yaml)
+    made = Draft("Mine", start, entries, {}, SMALL, builds_on)
+    text = draft.policy_text(made)
+    assert f"extends: {builds_on[0]}" in text.yaml
+    assert "parameters:" not in text.yaml
+    again = text.scenario()
+    assert again.hash() == start.hash()
+    assert (again.run.firms, again.run.replicates, again.run.seed) == (1000, 2, 5)
+    assert draft.usual_baseline(made) == builds_on[0]
+    assert draft.baseline_text(made, builds_on[0]).shipped
+
+
+def test_a_draft_with_options_of_its_own_holds_everything() -> None:
+    text = (
+        "title: Dear\nextends: eu-restrictive\noptions: {open_own: {price: 999}}\n"
+        "parameters: {choice.lambda: 0.4}\n"
+    )
+    start = scenario.loads(text, "dear")
+    entries = [draft.instrument_entry(item) for _, item in start.instruments]
+    made = Draft("Mine", start, entries, {}, SMALL, draft.ancestry(text))
+    alone = draft.policy_text(made)
+    assert "extends" not in alone.yaml
+    assert alone.scenario().hash() == start.hash()
+    assert draft.usual_baseline(made) == "eu-diverse"
 
 
 @pytest.mark.parametrize("name", [n for n in scenario.shipped() if n not in draft.INGREDIENTS])
@@ -398,18 +418,20 @@ def test_every_shipped_scenario_can_be_a_starting_point(name: str) -> None:
 
 
 def test_both_scenarios_get_the_same_assumptions() -> None:
-    known, _ = draft.library("EU27")
-    made = Draft("Mine", known["eu-restrictive"], [], {"choice.open_share": 0.3}, SMALL)
-    pair = [draft.baseline_text(made, known["eu-diverse"]), draft.policy_text(made, known)]
+    start = draft.shipped_scenario("eu-restrictive")
+    made = Draft("Mine", start, [], {"choice.open_share": 0.3}, SMALL)
+    pair = [draft.baseline_text(made, "eu-diverse"), draft.policy_text(made)]
     values = [text.scenario().values for text in pair]
     assert values[0] == values[1]
     assert values[0]["choice.open_share"] == 0.3
+    other = draft.shipped_scenario("eu-substitutes-restrictive")
+    assert draft.unlike(other, draft.shipped_scenario("eu-diverse")) == ["choice.lambda"]
 
 
 @pytest.mark.parametrize("title", ["eu-diverse", "EU: diverse", "…", "a" * 200, "no", "x: [y", "'"])
 def test_any_title_makes_a_file_that_loads(title: str) -> None:
-    known, _ = draft.library("EU27")
-    text = draft.policy_text(Draft(title, known["eu-restrictive"], [], {}, SMALL), known)
+    start = draft.shipped_scenario("eu-restrictive")
+    text = draft.policy_text(Draft(title, start, [], {}, SMALL))
     assert text.name not in scenario.shipped()
     assert text.scenario().title == title
 

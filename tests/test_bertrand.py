@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_leaving_open_options_raise_prices_strictly(form: Form) -> None:
         bertrand.solve(market(form, open_quality=np.full(2, q))).price for q in (1.0, 0.0, -2.0)
     ]
     prices.append(bertrand.solve(market(form).without_open()).price)
-    for lower, higher in zip(prices, prices[1:], strict=False):
+    for lower, higher in pairwise(prices):
         assert (higher > lower).all()
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from econsim import figures
-from econsim.results import Comparison, Results, ResultsError, compare
+from econsim.results import Comparison, Estimate, Results, ResultsError, compare
 
 SIZES = ("0-9", "10-49", "50-249", "250+")
 MONTHS, START = 48, 24
@@ -124,9 +124,9 @@ def test_title_gives_size_and_interval_of_the_data() -> None:
 
 
 def test_an_interval_without_zero_never_reads_as_zero() -> None:
-    value = figures.Estimate(0.05, 0.002, 0.098, 5, "percentage points of firms")
+    value = Estimate(0.05, 0.002, 0.098, 5, "percentage points of firms")
     assert figures.interval(value) == "0.002 to 0.098"
-    assert figures.number(figures.Estimate(-0.004, -0.4, 0.392, 5, "")) == "0.0"
+    assert figures.number(Estimate(-0.004, -0.4, 0.392, 5, "")) == "0.0"
 
 
 def test_title_tells_of_a_larger_effect_in_another_year() -> None:

@@ -83,8 +83,8 @@ def test_oecd_exposures_are_the_fit_they_say_they_are() -> None:
     values = {str(r.item): float(r.value) for r in frame.itertuples(index=False)}
     inputs = replications.Inputs("R18", values)
     worst = {}
+    countries = ("US", "CA", "UK", "DE", "FR", "IT", "JP")
     for speed in ("slow", "medium", "fast"):
-        countries = ("US", "CA", "UK", "DE", "FR", "IT", "JP")
 
         def errors(exposed: float, speed: str = speed) -> np.ndarray:
             return np.array(

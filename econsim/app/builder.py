@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from econsim import data, scenario
+from econsim import data
 from econsim import parameters as registry
 from econsim.app import draft
 from econsim.app.draft import Draft, Settings, Text
@@ -104,10 +104,14 @@ def build(region: str, busy: bool) -> Order | None:
 
 
 def _form(region: str, busy: bool) -> None:
-    shipped, wrong = _library(region, _stamp())
-    for message in wrong:
-        st.warning(f"A shipped scenario does not load: {message}")
-    start = _start(region, shipped)
+    chosen = _start(region)
+    if chosen is None:
+        return
+    start, builds_on = chosen
+    if start.claim:
+        st.caption(start.claim)
+    usual = draft.usual_baseline(Draft("", start, (), {}, DEFAULT, builds_on))
+    titles = draft.titles(region)
     left, right = st.columns(2)
     with left:
         title = st.text_input(
@@ -117,15 +121,14 @@ def _form(region: str, busy: bool) -> None:
             key=f"title-{region}-{start.name}",
         )
     with right:
-        baselines = list(shipped)
-        usual = draft.BASELINES[start.region]
+        names = list(titles)
         compared = st.selectbox(
             "Compare with",
-            baselines,
-            index=baselines.index(usual) if usual in baselines else 0,
-            format_func=lambda name: f"{name}: {shipped[name].title}",
-            key=f"baseline-{start.region}",
-            help="The baseline gets the same assumptions as the policy.",
+            names,
+            index=names.index(usual) if usual in names else 0,
+            format_func=lambda name: f"{name}: {titles[name]}",
+            key=f"baseline-{region}-{start.name}",
+            help="It gets the assumptions that you move below as well.",
         )
     st.markdown("**Instruments**")
     entries = _instruments(start)
@@ -133,15 +136,19 @@ def _form(region: str, busy: bool) -> None:
         values = _uncertainties(start)
     with st.expander("Size of the run"):
         settings, grid = _settings()
-    made = Draft(title.strip() or "My policy", start, entries, values, settings)
+    made = Draft(title.strip() or "My policy", start, entries, values, settings, builds_on)
     try:
-        policy = draft.policy_text(made, shipped)
-        policy.scenario()
-        baseline = draft.baseline_text(made, shipped[compared])
-        baseline.scenario()
+        policy = draft.policy_text(made)
+        baseline = draft.baseline_text(made, compared)
+        unlike = draft.unlike(policy.scenario(), baseline.scenario())
     except ScenarioError as error:
         st.error(f"This policy cannot be run as written. {error}")
         return
+    if unlike:
+        st.info(
+            "The two scenarios differ in assumptions, so their difference holds these too: "
+            f"{', '.join(unlike)}."
+        )
     with st.container(horizontal=True):
         pressed = st.button(
             "Apply", type="primary", key="apply", disabled=busy,
@@ -158,25 +165,14 @@ def _form(region: str, busy: bool) -> None:
         st.rerun()
 
 
-def _stamp() -> tuple[tuple[str, int], ...]:
-    """Names and times of the shipped files, to notice when one changes."""
-    files = sorted(scenario.folder().glob("*.yaml"))
-    return tuple((f.name, f.stat().st_mtime_ns) for f in files)
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _library(
-    region: str, stamp: tuple[tuple[str, int], ...]
-) -> tuple[dict[str, Scenario], list[str]]:
-    """The shipped scenarios of a region, read once for each state of their files."""
-    return draft.library(region)
-
-
 # --- where it starts -------------------------------------------------------------------------
 
 
-def _start(region: str, shipped: Mapping[str, Scenario]) -> Scenario:
-    """The scenario that the policy starts from: a shipped one or an uploaded file."""
+def _start(region: str) -> tuple[Scenario, tuple[str, ...]] | None:
+    """The scenario that the policy starts from, and the shipped ones it builds on.
+
+    A shipped scenario or an uploaded file; none when it does not load.
+    """
     left, right = st.columns(2)
     with right:
         file = st.file_uploader(
@@ -186,44 +182,55 @@ def _start(region: str, shipped: Mapping[str, Scenario]) -> Scenario:
             max_upload_size=1,
             help="Checked like any scenario file; nothing in it is executed.",
         )
-    choices: dict[str, Scenario] = dict(shipped)
+    titles = draft.titles(region)
+    uploaded: Text | None = None
     if file is not None:
-        loaded = _uploaded(file.name, file.getvalue())
-        if loaded is not None and loaded.region == region:
-            choices = {UPLOADED: loaded, **choices}
-        elif loaded is not None:
-            st.info(f"The file is about {loaded.region}: switch the economy to use it.")
-    names = list(choices)
-    usual = UPLOADED if UPLOADED in choices else draft.HEADLINE_PAIRS[region][1]
+        uploaded = _uploaded(file.name, file.getvalue(), region)
+        if uploaded is not None:
+            titles = {UPLOADED: uploaded.scenario().title, **titles}
+    names = list(titles)
+    usual = UPLOADED if uploaded else draft.HEADLINE_PAIRS[region][1]
     with left:
         name = st.selectbox(
             "Start from",
             names,
             index=names.index(usual) if usual in names else 0,
-            format_func=lambda n: f"{n}: {choices[n].title}",
-            key=f"start-{region}-{len(names)}",
+            format_func=lambda n: f"{n}: {titles[n]}",
+            key=f"start-{region}-{uploaded is not None}",
         )
-    start = choices[name]
+    try:
+        if uploaded is not None and name == UPLOADED:
+            start, builds_on = uploaded.scenario(), draft.ancestry(uploaded.yaml)
+        else:
+            start = draft.shipped_scenario(name)
+            builds_on = (name, *draft.ancestry(draft.shipped_text(name).yaml))
+    except ScenarioError as error:
+        st.error(f"This scenario does not load. {error}")
+        return None
     mark = (region, name, start.hash())
     if st.session_state.get("items_of") != mark:
         st.session_state["items_of"] = mark
         st.session_state["items"] = [
             _item(draft.instrument_entry(instrument)) for _, instrument in start.instruments
         ]
-    return start
+    return start, builds_on
 
 
-def _uploaded(name: str, content: bytes) -> Scenario | None:
+def _uploaded(name: str, content: bytes, region: str) -> Text | None:
+    """An uploaded file that loads and is about the region; else its message is shown."""
     try:
-        text = content.decode("utf-8")
+        text = Text(draft.file_name(name.rpartition(".")[0]), content.decode("utf-8"))
+        found = text.scenario()
     except UnicodeDecodeError:
         st.error(f"{name}: not UTF-8 text")
         return None
-    try:
-        return Text(draft.file_name(name.rpartition(".")[0]), text).scenario()
     except ScenarioError as error:
         st.error(f"The file is not accepted. {error}")
         return None
+    if found.region != region:
+        st.info(f"The file is about {found.region}: switch the economy to use it.")
+        return None
+    return text
 
 
 def _item(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from econsim import scenario
 from econsim.policy import INSTRUMENTS, Adjustment, Dated
-from econsim.scenario import Scenario, ScenarioError
+from econsim.scenario import Scenario
 
 #: Scenario files that are ingredients, not scenarios.
 INGREDIENTS = ("common",)
@@ -74,6 +75,9 @@ class Draft:
         instruments: entries of ``instruments:`` as in a scenario file.
         parameters: uncertainties and constants the user moved.
         settings: how to run it.
+        builds_on: shipped scenarios that it may extend, nearest first.
+        claim: for the file.
+        values: all uncertainties and constants of the policy.
     """
 
     title: str
@@ -81,6 +85,7 @@ class Draft:
     instruments: Sequence[Mapping[str, Any]]
     parameters: Mapping[str, float]
     settings: Settings
+    builds_on: tuple[str, ...] = ()
     claim: str = "Built in the econsim app"
     values: dict[str, float] = field(init=False)
 
@@ -88,26 +93,54 @@ class Draft:
         object.__setattr__(self, "values", {**self.start.values, **self.parameters})
 
 
-def library(region: str) -> tuple[dict[str, Scenario], list[str]]:
-    """All shipped scenarios of a region by name, and messages of files that do not load."""
-    found: dict[str, Scenario] = {}
-    wrong: list[str] = []
+def titles(region: str) -> dict[str, str]:
+    """Names and titles of the shipped scenarios of a region, by the names' first letters.
+
+    Files are not validated, only their first title is read: there are many.
+    """
+    first = f"{BASELINES[region].partition('-')[0]}-"
+    found = {}
     for name in scenario.shipped():
-        if name in INGREDIENTS:
-            continue
-        try:
-            loaded = scenario.load(name)
-        except ScenarioError as error:
-            wrong.append(str(error))
-            continue
-        if loaded.region == region:
-            found[name] = loaded
-    return found, wrong
+        if name.startswith(first) and name not in INGREDIENTS:
+            title = re.search(r"^title:[ \t]*(.+?)[ \t]*$", _file(name), re.MULTILINE)
+            found[name] = title.group(1).strip("\"'") if title else name
+    return found
+
+
+def _file(name: str) -> str:
+    return scenario.locate(name).read_text(encoding="utf-8")
+
+
+def shipped_scenario(name: str) -> Scenario:
+    """A shipped scenario, validated once for each state of the folder.
+
+    Raises:
+        ScenarioError: it does not load.
+    """
+    files = (p.stat() for p in sorted(scenario.folder().glob("*.yaml")))
+    return _loaded(name, tuple((s.st_mtime_ns, s.st_size) for s in files))
+
+
+@lru_cache(maxsize=64)
+def _loaded(name: str, stamp: tuple[tuple[int, int], ...]) -> Scenario:
+    return scenario.load(name)
+
+
+def ancestry(text: str) -> tuple[str, ...]:
+    """Names of the shipped scenarios that a file extends, nearest first."""
+    found: list[str] = []
+    while match := re.search(r"^extends:[ \t]*[\"']?([a-z0-9_-]+)", text, re.MULTILINE):
+        name = match.group(1)
+        if name in found or name not in scenario.shipped():
+            break
+        found.append(name)
+        text = _file(name)
+    return tuple(found)
 
 
 def shipped_text(name: str) -> Text:
     """A shipped scenario's own file."""
-    return Text(name, scenario.locate(name).read_text(encoding="utf-8"), shipped=True)
+    return Text(name, _file(name), shipped=True)
 
 
 def file_name(title: str) -> str:
@@ -128,21 +161,35 @@ def instrument_entry(item: Dated) -> dict[str, Any]:
     return {kind: body}
 
 
-def foundation(start: Scenario, shipped: Mapping[str, Scenario]) -> Scenario | None:
+def foundation(draft: Draft) -> Scenario | None:
     """The shipped scenario to extend: no instruments, same options and horizon, nearest values."""
-    candidates = [
-        s
-        for s in shipped.values()
-        if not s.instruments
-        and s.region == start.region
-        and s.run.horizon == start.run.horizon
-        and s.canonical()["options"] == start.canonical()["options"]
-    ]
+    start = draft.start
+    candidates: dict[str, Scenario] = {}
+    for name in (*draft.builds_on, BASELINES[start.region]):
+        if name in INGREDIENTS:
+            continue
+        found = shipped_scenario(name)
+        if (
+            not found.instruments
+            and found.region == start.region
+            and found.run.horizon == start.run.horizon
+            and found.canonical()["options"] == start.canonical()["options"]
+        ):
+            candidates.setdefault(name, found)
+    order = list(candidates)
     return min(
-        candidates,
-        key=lambda s: (len(_changes(s, start.values)), s.name != start.name, s.name),
+        candidates.values(),
+        key=lambda s: (len(_changes(s, start.values)), order.index(s.name)),
         default=None,
     )
+
+
+def usual_baseline(draft: Draft) -> str:
+    """What a policy is compared with unless the user says otherwise: what it builds on."""
+    base = foundation(draft)
+    if base is None or base.name == draft.start.name:
+        return BASELINES[draft.start.region]
+    return base.name
 
 
 def _changes(base: Scenario, values: Mapping[str, float]) -> dict[str, float]:
@@ -150,12 +197,12 @@ def _changes(base: Scenario, values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if base.values[name] != value}
 
 
-def policy_text(draft: Draft, shipped: Mapping[str, Scenario]) -> Text:
+def policy_text(draft: Draft) -> Text:
     """The scenario file of a draft.
 
     It extends a shipped scenario when one has the same options; otherwise it holds everything.
     """
-    base = foundation(draft.start, shipped)
+    base = foundation(draft)
     content: dict[str, Any] = {"title": draft.title, "claim": draft.claim}
     if base is not None:
         content["extends"] = base.name
@@ -175,19 +222,25 @@ def policy_text(draft: Draft, shipped: Mapping[str, Scenario]) -> Text:
     return Text(file_name(draft.title), dump(content))
 
 
-def baseline_text(draft: Draft, baseline: Scenario) -> Text:
-    """The baseline under the draft's assumptions: the shipped file, or one that extends it."""
-    changes = _changes(baseline, draft.values)
+def baseline_text(draft: Draft, name: str) -> Text:
+    """A shipped baseline under the assumptions that the user moved: its own file if none."""
+    baseline = shipped_scenario(name)
+    changes = {k: v for k, v in draft.parameters.items() if baseline.values[k] != v}
     if not changes:
-        return shipped_text(baseline.name)
+        return shipped_text(name)
     content: dict[str, Any] = {
-        "title": f"{baseline.title.partition(':')[0]}, same assumptions: {draft.title}"[:200],
-        "claim": f"Baseline of '{draft.title}'"[:2000],
-        "extends": baseline.name,
+        "title": f"{baseline.title.partition(':')[0]}, assumptions of “{draft.title}”"[:200],
+        "claim": "Baseline made in the econsim app",
+        "extends": name,
         "parameters": changes,
         "run": _run_block(draft, horizon=False),
     }
     return Text(f"{file_name(draft.title)}-baseline", dump(content))
+
+
+def unlike(policy: Scenario, baseline: Scenario) -> list[str]:
+    """Assumptions in which two scenarios differ, so that their difference holds them too."""
+    return [name for name, value in policy.values.items() if baseline.values[name] != value]
 
 
 def _run_block(draft: Draft, horizon: bool) -> dict[str, Any]:

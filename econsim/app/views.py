@@ -204,7 +204,7 @@ def sentence(view: View) -> str:
     c = view.comparison
     use = c.difference("use", view.year, "size_class", figures.HEADLINE_GROUP)
     return (
-        f"{figures.short_title(c.a)}: "
+        f"{figures.titles(c)[0]}: "
         f"{figures.finding(use, 'AI use of firms with 10–249 persons', view.year)}; "
         f"{figures.gdp_finding(c)}."
     )
@@ -308,7 +308,7 @@ def show_comparison(view: View, order: Order, key: str) -> None:
     c = view.comparison
     st.markdown(f"#### {sentence(view)}")
     st.markdown(
-        f"Compared with {figures.short_title(c.b)}. {figures.run_size(c.a)}. {span(view)} "
+        f"Compared with {figures.titles(c)[1]}. {figures.run_size(c.a)}. {span(view)} "
         f"**{figures.CONDITIONAL}**"
     )
     left, right = st.columns(2, gap="large")

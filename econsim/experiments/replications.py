@@ -131,7 +131,7 @@ def book(
     *,
     first_order: bool = True,
     channels: accounts.Channels | None = None,
-    services: Sequence[float] | None = None,
+    services: Sequence[float] | np.ndarray | None = None,
 ) -> accounts.Month:
     r"""Book and close a tiny economy whose only event is a saving.
 

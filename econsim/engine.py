@@ -43,6 +43,7 @@ RECORDED = {
     "gni": (),
     "consumption": (),
     "wages": (),
+    "government_consumption": (),
     "programme_spending": (),
     "public_revenue": (),
     "non_market_volume": (),
@@ -756,6 +757,7 @@ class Economy:
         )
         volume = values["economy.non_market_share"] * 12.0 * closed.baseline_gdp * alike_gain
         single = {
+            "government_consumption": 12.0 * book["government"],
             "programme_spending": offered.programme,
             "public_revenue": values["economy.revenue_share"] * extra,
             "non_market_volume": volume,

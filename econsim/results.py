@@ -124,6 +124,10 @@ OUTCOMES: dict[str, Outcome] = {
                 "{currency} billion per year, prices of 2024", "flow",
                 "Gain of education and health firms carried over to non-market services, which "
                 "are valued at cost in GDP.", "non_market_volume", None, 1e-9),
+        Outcome("government_consumption", "Government consumption",
+                "{currency} billion per year, prices of 2024", "flow",
+                "Baseline government consumption and programmes.", "government_consumption", None,
+                1e-9),
         Outcome("wages", "Wages", "{currency} billion per year, prices of 2024", "flow",
                 "Compensation of labour in all sectors; labour is fixed, so a change is in pay.",
                 "wages", None, 1e-9),
@@ -271,9 +275,7 @@ class Results:
         if o.denominator is None:
             return o.factor * top - o.offset
         bottom = self._sum(o.denominator, by, group)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = np.where(bottom > 0.0, top / np.where(bottom > 0.0, bottom, 1.0), 0.0)
-        return np.asarray(o.factor * ratio - o.offset)
+        return np.asarray(o.factor * _ratio(top, bottom) - o.offset)
 
     def _sum(self, recorded: str, by: str | None, group: str) -> np.ndarray:
         dimension = by or "total"
@@ -310,9 +312,7 @@ class Results:
         span = slice(first, first + 12)
         top = self._sum(o.numerator, by, group)[:, span].sum(axis=1)
         bottom = self._sum(o.denominator, by, group)[:, span].sum(axis=1)
-        return np.asarray(
-            o.factor * np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1), 0) - o.offset
-        )
+        return np.asarray(o.factor * _ratio(top, bottom) - o.offset)
 
     def frame(self, name: str, by: Sequence[str] = ()) -> pd.DataFrame:
         """A tidy table of an outcome: scenario, replicate, month, groups, unit, value.
@@ -348,6 +348,13 @@ class Results:
             pieces.append(pd.DataFrame(piece, columns=list(COLUMNS)))
         table = pd.concat(pieces, ignore_index=True)
         return table[np.isfinite(table["value"])].reset_index(drop=True)
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """``top / bottom``; 0 where there is nothing to divide by, NaN where it is not known."""
+    positive = bottom > 0.0
+    ratio = top / np.where(positive, bottom, 1.0)
+    return np.where(positive | np.isnan(bottom), ratio, 0.0)
 
 
 def _month_labels(months: int) -> np.ndarray:
@@ -396,9 +403,10 @@ def _round_to(value: float, error: float) -> str:
     """A number with one digit beyond the first digit of its error."""
     if not math.isfinite(value):
         return "n/a"
-    decimals = max(0, min(8, 1 - math.floor(math.log10(error)) if error > 0 else 2))
-    text = f"{value:,.{decimals}f}"
-    return text if float(text.replace(",", "")) != 0.0 else f"{0:.{decimals}f}"
+    decimals = min(8, 1 - math.floor(math.log10(error)) if error > 0 else 2)
+    shown = max(decimals, 0)
+    text = f"{round(value, decimals):,.{shown}f}"
+    return text if float(text.replace(",", "")) != 0.0 else f"{0:.{shown}f}"
 
 
 def estimate(draws: np.ndarray, unit: str) -> Estimate:
@@ -720,7 +728,7 @@ _MONEY = (
     "gdp", "baseline_gdp", "contribution", "gni", "consumption", "firms_surplus", "ai_spending",
     "imports_ai", "resource_hours", "rents_foreign", "rents_domestic", "public_spending",
     "misuse_cost", "wages", "foreign_spending", "compliance_spending", "programme_spending",
-    "public_revenue", "non_market_volume",
+    "public_revenue", "non_market_volume", "government_consumption",
 )  # fmt: skip
 
 

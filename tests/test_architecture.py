@@ -20,7 +20,7 @@ LAYER_1 = {"population", "behaviour", "supply", "accounts", "policy"}
 LAYER_2 = {"scenario", "setting", "meanfield"}
 LAYER_3 = {"engine"}
 LAYER_4 = {"model", "experiments", "figures"}
-LAYER_5 = {"brief"}
+LAYER_5 = {"brief", "description"}
 BELOW_4 = LAYER_0 | LAYER_1 | LAYER_2 | LAYER_3
 EVERYTHING = BELOW_4 | LAYER_4 | LAYER_5 | {"cli", "app"}
 

@@ -213,7 +213,7 @@ def test_installed_wheel_lists_scenarios(installed: Path, tmp_path: Path) -> Non
 def test_installed_wheel_compares_two_scenarios(installed: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     pair = ("eu-diverse", "eu-restrictive")
-    size = ("--firms", "1000", "--replicates", "2", "--months", "72")
+    size = ("--firms", "1000", "--replicates", "2", "--months", "96")
     done = python_elsewhere(
         installed, tmp_path, "-m", "econsim.cli", "run", *pair, *size, "--out", str(out)
     )

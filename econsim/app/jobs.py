@@ -198,6 +198,9 @@ class Job:
                 if code is None:
                     self._process.join(timeout=1.0)
                     code = self._process.exitcode
+            except Exception as error:  # what was sent cannot be read: the child is of no use
+                self._finish(failure=f"its answer cannot be read: {error}")
+                return
             if said is None:
                 if code is not None:
                     if self._process.pid is not None:

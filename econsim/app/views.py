@@ -179,9 +179,12 @@ def watch() -> None:
     del state["job"]
     key, show, order = state["wanted"]
     if job.answer is not None:
-        points = headline.grid_points(job.answer.grid) if job.answer.grid else []
-        kept().put(key, view_of(job.answer.comparison, points))
-        state[show] = (key, order)
+        try:
+            points = headline.grid_points(job.answer.grid) if job.answer.grid else []
+            kept().put(key, view_of(job.answer.comparison, points))
+            state[show] = (key, order)
+        except ValueError as error:
+            state["failure"] = f"The run has no result to show: {error}"
     else:
         state["failure"] = f"The run failed: {job.failure}"
     st.rerun()
@@ -457,13 +460,15 @@ def main() -> None:
         key="region",
         bind="query-params",
     )
-    if "failure" in st.session_state:
-        st.error(st.session_state["failure"])
-    if "news" in st.session_state:
-        st.info(st.session_state["news"])
-    if _busy():
-        st.fragment(watch, run_every=0.5)()
-    first, second, third = st.tabs(["Headline", "Build a policy", "What is assumed"])
+    # Always there, so that what comes and goes in it does not move (and so reset) the tabs.
+    with st.container(key="news"):
+        if "failure" in st.session_state:
+            st.error(st.session_state["failure"])
+        if "news" in st.session_state:
+            st.info(st.session_state["news"])
+        if _busy():
+            st.fragment(watch, run_every=0.5)()
+    first, second, third = st.tabs(["Headline", "Build a policy", "What is assumed"], key="pages")
     with first:
         headline_page(region)
     with second:

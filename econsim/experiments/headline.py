@@ -67,11 +67,24 @@ def lines(comparison: Comparison, year: int) -> list[Line]:
         here, there = comparison.level(name, year, by, group)
         gap = comparison.difference(name, year, by, group)
         table.append(Line(label, comparison.a.unit(name), here, there, gap))
+    start = policy_start(comparison)
+    if start is not None and start < year:
+        rate = float(comparison.a.manifest["discount_rate"])
+        total = comparison.cumulative("gdp", start, year, rate)
+        table.append(Line(f"GDP, {start}-{year} at {100 * rate:g} % a year", total.unit, total,
+                          None, total))  # fmt: skip
     for label, name, by, group in FLOW_ROWS:
         if (name, "size_class") in comparison.a.series:
             value = estimate(comparison.a.yearly(name, year, by, group), comparison.a.unit(name))
             table.append(Line(label, comparison.a.unit(name), value, None, value))
     return table
+
+
+def policy_start(comparison: Comparison) -> int | None:
+    """Year in which the first instrument of either scenario bites, if any."""
+    months = [r.manifest.get("policy_start") for r in (comparison.a, comparison.b)]
+    known = [int(m) for m in months if m is not None]
+    return 2021 + min(known) // 12 if known else None
 
 
 def grid_sets(

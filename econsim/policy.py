@@ -90,322 +90,6 @@ class Where(BaseModel):
         )
 
 
-class Dated(BaseModel):
-    """Dates, phase-in and target common to all instruments.
-
-    ``from`` is the first month in force and ``until`` the last; ``phase_in`` months bring the
-    instrument linearly to full strength (0: at once).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    start: Month = Field(alias="from")
-    until: Month | None = None
-    phase_in: int = Field(default=0, ge=0, le=360)
-    where: Where = Where()
-
-    @model_validator(mode="after")
-    def _order(self) -> Dated:
-        if self.until is not None and month_index(self.until) < month_index(self.start):
-            raise ValueError(f"'until' {self.until} is before 'from' {self.start}")
-        return self
-
-    def span(self) -> tuple[int, int]:
-        """First month in force and first month no longer in force."""
-        stop = month_index(self.until) + 1 if self.until is not None else 10**6
-        return month_index(self.start), stop
-
-
-class Adjustment(Dated):
-    """The generic instrument: ``set``, ``scale`` or ``add`` on one lever."""
-
-    term: str
-    set_: float | None = Field(default=None, alias="set")
-    scale: float | None = None
-    add: float | None = None
-    unit: str
-
-    @model_validator(mode="after")
-    def _one_operation(self) -> Adjustment:
-        given = [v for v in (self.set_, self.scale, self.add) if v is not None]
-        if len(given) != 1:
-            raise ValueError("exactly one of 'set', 'scale' and 'add' is needed")
-        if not np.isfinite(given[0]):
-            raise ValueError("the value must be a finite number")
-        return self
-
-    def operation(self) -> tuple[str, float]:
-        """Name and value of the operation."""
-        if self.set_ is not None:
-            return "set", self.set_
-        if self.scale is not None:
-            return "scale", self.scale
-        assert self.add is not None
-        return "add", self.add
-
-
-class OpenReleaseBan(Dated):
-    """A ban on open models; it must state its object, jurisdiction, stock and re-entry.
-
-    Source: NTIA comments (Stability AI 2024), Annex B; LAION 2023.
-    """
-
-    object: tuple[Literal["release", "hosting", "use"], ...] = Field(min_length=1)
-    jurisdiction: Literal["domestic", "world"]
-    existing_weights: Literal["frozen", "withdrawn"]
-    compliance_share: Share = 1.0
-    reentry_share: Share = 0.5
-
-
-class AdoptionVoucher(Dated):
-    """Pays a share of up-front cost up to a cap, until the budget is spent.
-
-    Source: Kit Digital (ES).  Payments are transfers; the resources bought are not.
-    """
-
-    rate: Share = 1.0
-    cap: float = Field(ge=0.0, le=1e6)
-    budget: float = Field(gt=0.0, le=1e12)
-    unit: str
-
-
-Money = Annotated[float, Field(ge=0.0, le=1e12)]
-#: Months that a licence may delay, a programme may save.
-Delay = Annotated[float, Field(ge=0.0, le=60.0)]
-
-
-class Threshold(Dated):
-    """An instrument that bites from a capability on, given as a score or as training compute.
-
-    ``score``: percent on an MMLU-like test; ``compute``: FLOP.  The model's frontier path turns
-    either into months of reference pace.
-    """
-
-    score: float | None = Field(default=None, gt=0.0, lt=100.0)
-    compute: float | None = Field(default=None, ge=1e20, le=1e32)
-
-    def capability(self, values: Mapping[str, float]) -> float | None:
-        """Frontier progress at the threshold, months of reference pace; none if not given."""
-        if self.score is not None:
-            return capability_at_score(
-                self.score, values["supply.score_2024"], values["supply.score_slope"]
-            )
-        if self.compute is not None:
-            return capability_at_compute(
-                self.compute, values["supply.compute_2024"], values["supply.compute_growth"]
-            )
-        return None
-
-    @model_validator(mode="after")
-    def _one_threshold(self) -> Threshold:
-        if self.score is not None and self.compute is not None:
-            raise ValueError("give 'score' or 'compute', not both")
-        return self
-
-
-class Licensing(Threshold):
-    """A licence before release from a capability on: delay, cost, refusal.
-
-    Source: NTIA comments (Stability AI 2024), 23-28: MMLU 70; 1e25 and 1e26 FLOP.
-    """
-
-    delay_open: Delay = 0.0
-    delay_closed: Delay = 0.0
-    refusal_share: Share = 0.0
-    cost_per_model: Money = 0.0
-    unit: str
-
-    @model_validator(mode="after")
-    def _threshold_needed(self) -> Licensing:
-        if self.score is None and self.compute is None:
-            raise ValueError("licensing needs a threshold: 'score' or 'compute'")
-        return self
-
-
-class Obligations(Threshold):
-    """Pre-release duties: cost per open base model and per variant.
-
-    ``scope``: ``all`` models, those ``above_threshold``, or those ``deployed``.  Closed
-    laboratories bear the same duties without effect on their supply: the claim under test.
-    Source: NTIA comments 29a; LAION 2023, demand 2.
-    """
-
-    per_base_model: Money = 0.0
-    per_variant: Money = 0.0
-    scope: Literal["all", "above_threshold", "deployed"] = "all"
-    unit: str
-
-    @model_validator(mode="after")
-    def _scope_has_threshold(self) -> Obligations:
-        given = self.score is not None or self.compute is not None
-        if (self.scope == "above_threshold") != given:
-            raise ValueError("a threshold goes with scope 'above_threshold', and only with it")
-        return self
-
-
-class OpenExemption(Threshold):
-    """Lifts obligations and liability from open models below systemic risk.
-
-    Source: LAION 2023, demand 1; EU AI Act Art. 53(2) (lapses at 1e25 FLOP).
-    """
-
-    share: Share = 1.0
-
-
-class RiskProportionateDuties(Dated):
-    """Deployers' yearly duties by risk tier of the sector instead of one size for all.
-
-    Source: LAION 2023, demand 2; NTIA comments 30.
-    """
-
-    cost_by_tier: tuple[Money, Money, Money]
-    options: str = "all"
-    unit: str
-
-
-class UpstreamLiability(Dated):
-    """Expected liability of developers for what others do with their models.
-
-    Source: NTIA comments 29b.
-    """
-
-    per_base_model: Money = 0.0
-    per_variant: Money = 0.0
-    unit: str
-
-
-class MisallocatedResponsibility(Dated):
-    """Part of the duties of those who deploy open models falls on those who made them.
-
-    Source: NTIA comments 29c, 36.
-    """
-
-    share: Share
-
-
-class PublicCompute(Dated):
-    """Public computing for open research and small firms, until its budget is spent.
-
-    Source: LAION 2023, demand 3; EuroHPC AI Factories.
-    """
-
-    budget: float = Field(gt=0.0, le=1e12)
-    per_year: float = Field(gt=0.0, le=1e12)
-    lag_reduction: Delay = 0.0
-    hosting_price_cut: Share = 0.0
-    unit: str
-
-    def span(self) -> tuple[int, int]:
-        """The programme ends when its budget is spent, if not before."""
-        start, stop = super().span()
-        return start, min(stop, start + int(np.ceil(12.0 * self.budget / self.per_year - 1e-9)))
-
-
-class OpenModelProgramme(PublicCompute):
-    """A public programme for open models: lag, fit to languages and sectors, residence of hosts.
-
-    Source: EOSA 2025; OpenEuroLLM (37.4 million EUR).
-    """
-
-    fit_gain: Share = 0.0
-    residence_gain: Share = 0.0
-
-
-class Sandbox(Dated):
-    """A sandbox: lower compliance cost and perceived risk, usually in regulated sectors.
-
-    Source: LAION 2023.
-    """
-
-    compliance_cut: Share = 0.0
-    risk_cut: float = Field(default=0.0, ge=0.0, le=2.0)
-
-
-class EvaluationStandards(Dated):
-    """Public evaluation and standards: lower perceived risk of all options.
-
-    Source: NTIA comments 32.
-    """
-
-    risk_cut: float = Field(ge=0.0, le=2.0)
-
-
-class SkillsProgramme(Dated):
-    """Raises digital maturity and the pace of considering.
-
-    Source: EOSA 2025.
-    """
-
-    maturity_gain: Share = 0.0
-    considering_pace: float = Field(default=1.0, ge=1.0, le=10.0)
-    per_year: Money = 0.0
-    unit: str
-
-
-class DataProtection(Dated):
-    """Data protection or sovereign hosting: less exposure of data at hosted options.
-
-    Source: NTIA comments 8d, 41-42.
-    """
-
-    exposure_cut: Share
-
-
-class Portability(Dated):
-    """Lower switching costs and less dependence on one supplier.
-
-    Source: NTIA comments 42; Data Act (EU 2023/2854).
-    """
-
-    switching_cost_cut: Share = 0.0
-    dependence_cut: Share = 0.0
-
-
-class SupplierShock(Dated):
-    """A supplier's price, terms (felt as risk, log points of the hurdle) or exit at a date.
-
-    Source: NTIA comments 42.
-    """
-
-    options: str
-    price_rise: float = Field(default=0.0, ge=-0.95, le=10.0)
-    risk_rise: float = Field(default=0.0, ge=0.0, le=2.0)
-    exit_share: Share = 0.0
-
-
-class MisuseCost(Dated):
-    """Assumed social cost of misuse per using firm, shown beside GDP, never in it.
-
-    Source: NTIA comments 17-21, 28.
-    """
-
-    options: str = "open"
-    per_firm: float = Field(ge=0.0, le=1e6)
-    unit: str
-
-
-#: Named instruments of a scenario file: key -> model.
-INSTRUMENTS: dict[str, type[Dated]] = {
-    "open_release_ban": OpenReleaseBan,
-    "licensing": Licensing,
-    "obligations": Obligations,
-    "open_exemption": OpenExemption,
-    "risk_proportionate_duties": RiskProportionateDuties,
-    "upstream_liability": UpstreamLiability,
-    "misallocated_responsibility": MisallocatedResponsibility,
-    "public_compute": PublicCompute,
-    "open_model_programme": OpenModelProgramme,
-    "sandbox": Sandbox,
-    "evaluation_standards": EvaluationStandards,
-    "adoption_voucher": AdoptionVoucher,
-    "skills_programme": SkillsProgramme,
-    "data_protection": DataProtection,
-    "portability": Portability,
-    "supplier_shock": SupplierShock,
-    "misuse_cost": MisuseCost,
-}
-
-
 @dataclass(frozen=True)
 class OptionKind:
     """What the policy layer must know of an AI option."""
@@ -466,74 +150,225 @@ class Package:
         return tuple(sorted(months))
 
 
-def _scopes(scope: str | None, options: Sequence[OptionKind]) -> tuple[str | None, ...]:
-    if scope is None:
-        return (None,)
-    if scope == "all":
-        return tuple(o.name for o in options)
-    if scope in ("open", "closed"):
-        return tuple(o.name for o in options if o.open_weights == (scope == "open"))
-    return (scope,)
+class Edits:
+    """Collects an instrument's edits of levers; dates and target come from the instrument.
 
+    Attributes:
+        label: file, number and name of the instrument.
+        options: the scenario's AI options.
+        values: uncertainties and constants.
+        currency: of the region.
+        budget: number of the budget that pays for the instrument, if any.
+        entries: the edits so far.
+    """
 
-def _adjustment_entries(
-    label: str, item: Adjustment, options: Sequence[OptionKind], currency: str
-) -> list[Entry]:
-    operation, value = item.operation()
-    try:
-        parameter, scope = registry.lever(item.term, [o.name for o in options])
-        if operation == "set":
-            parameter.check(value)
-    except ParameterError as error:
-        raise PolicyError(f"{label}: {error}") from None
-    unit = registry.unit_in_region(parameter.unit, currency)
-    expected = "multiple" if operation == "scale" else unit
-    if item.unit != expected and not (operation == "scale" and item.unit == unit):
-        raise PolicyError(f"{label}: unit of '{item.term}' is '{expected}', not '{item.unit}'")
-    if operation == "scale" and not 0.0 <= value <= 1000.0:
-        raise PolicyError(f"{label}: 'scale' of '{item.term}' must be between 0 and 1000")
-    if parameter.name.startswith(registry.ECONOMY_WIDE) and item.where != Where():
-        raise PolicyError(f"{label}: '{item.term}' is the same for all firms; remove 'where'")
-    start, stop = item.span()
-    return [
-        Entry(label, parameter.name, option, operation, value, start, stop, item.phase_in,
-              item.where)
-        for option in _scopes(scope, options)
-    ]  # fmt: skip
+    def __init__(
+        self,
+        label: str,
+        item: Dated,
+        options: Sequence[OptionKind],
+        values: Mapping[str, float],
+        currency: str,
+        budget: int | None = None,
+    ) -> None:
+        """Nothing is edited yet."""
+        self.label, self.item, self.options = label, item, options
+        self.values, self.currency, self.budget = values, currency, budget
+        self.entries: list[Entry] = []
 
+    def put(
+        self,
+        lever: str,
+        operation: str,
+        value: float,
+        scope: str | None = None,
+        *,
+        where: Where | None = None,
+        at_once: bool = False,
+    ) -> None:
+        """One edit of a lever, for every option in scope; none where it would change nothing.
 
-def _ban_entries(
-    label: str, ban: OpenReleaseBan, options: Sequence[OptionKind], values: Mapping[str, float]
-) -> list[Entry]:
-    start, stop = ban.span()
+        Args:
+            lever: a key of ``parameters.LEVERS``.
+            operation: ``set``, ``scale``, ``add``, or ``cut`` (a multiple taken after every
+                ``add``).
+            value: in the lever's unit; a multiple for ``scale``.
+            scope: an option's name, ``open``, ``closed`` or ``all``, for an option's lever.
+            where: target (default: the instrument's); economy-wide levers have none.
+            at_once: ignore the phase-in; a threshold is in force or not, never half-way.
 
-    def entry(lever: str, operation: str, value: float, option: str | None = None) -> Entry:
-        where = ban.where if lever.startswith("option.") else Where()
-        return Entry(label, lever, option, operation, value, start, stop, ban.phase_in, where)
-
-    entries = []
-    world = ban.jurisdiction == "world"
-    if "release" in ban.object:
-        reached = 1.0 if world else values["supply.domestic_pool_share"]
-        entries.append(entry("supply.open_pool", "scale", 1.0 - reached))
-        if world:
-            entries.append(entry("supply.open_frozen", "set", 1.0))
-    gone = "use" in ban.object or (
-        "release" in ban.object and world and ban.existing_weights == "withdrawn"
-    )
-    for option in options:
-        if not option.open_weights:
-            continue
-        hosted = option.deployment == "third_party_host"
-        if hosted and (gone or "hosting" in ban.object):
-            entries.append(entry("option.available", "scale", 0.0, option.name))
-        elif gone:
-            # Local copies of weights: only the complying share of firms gives them up.
-            entries.append(
-                entry("option.available", "scale", 1.0 - ban.compliance_share, option.name)
+        Raises:
+            PolicyError: an unknown option.
+        """
+        if value == {"scale": 1.0, "cut": 1.0, "add": 0.0}.get(operation):
+            return
+        target = self.item.where if where is None else where
+        start, stop = self.item.span()
+        for option in self._in_scope(scope):
+            self.entries.append(
+                Entry(
+                    instrument=self.label,
+                    lever=lever,
+                    option=option,
+                    operation=operation,
+                    value=value,
+                    start=start,
+                    stop=stop,
+                    phase_in=0 if at_once else self.item.phase_in,
+                    where=Where() if lever.startswith(registry.ECONOMY_WIDE) else target,
+                    budget=self.budget,
+                )
             )
-    entries.append(entry("supply.reentry_share", "add", ban.reentry_share))
-    return entries
+
+    def hosted(self, kind: str) -> list[str]:
+        """Names of the options with a deployment."""
+        return [o.name for o in self.options if o.deployment == kind]
+
+    def _in_scope(self, scope: str | None) -> tuple[str | None, ...]:
+        names = tuple(o.name for o in self.options)
+        if scope is None or scope in names:
+            return (scope,)
+        if scope == "all":
+            return names
+        if scope in ("open", "closed"):
+            return tuple(o.name for o in self.options if o.open_weights == (scope == "open"))
+        known = (*registry.OPTION_GROUPS, *names)
+        raise PolicyError(f"{self.label}: unknown option '{scope}'{registry.nearest(scope, known)}")
+
+
+class Dated(BaseModel):
+    """Dates, phase-in and target common to all instruments.
+
+    ``from`` is the first month in force and ``until`` the last; ``phase_in`` months bring the
+    instrument linearly to full strength (0: at once).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    start: Month = Field(alias="from")
+    until: Month | None = None
+    phase_in: int = Field(default=0, ge=0, le=360)
+    where: Where = Where()
+
+    @model_validator(mode="after")
+    def _order(self) -> Dated:
+        if self.until is not None and month_index(self.until) < month_index(self.start):
+            raise ValueError(f"'until' {self.until} is before 'from' {self.start}")
+        return self
+
+    def span(self) -> tuple[int, int]:
+        """First month in force and first month no longer in force."""
+        stop = month_index(self.until) + 1 if self.until is not None else 10**6
+        return month_index(self.start), stop
+
+    def edit(self, made: Edits) -> None:
+        """Put the instrument's edits of levers; each instrument says what it acts on."""
+        raise NotImplementedError
+
+
+class Adjustment(Dated):
+    """The generic instrument: ``set``, ``scale`` or ``add`` on one lever."""
+
+    term: str
+    set_: float | None = Field(default=None, alias="set")
+    scale: float | None = None
+    add: float | None = None
+    unit: str
+
+    @model_validator(mode="after")
+    def _one_operation(self) -> Adjustment:
+        given = [v for v in (self.set_, self.scale, self.add) if v is not None]
+        if len(given) != 1:
+            raise ValueError("exactly one of 'set', 'scale' and 'add' is needed")
+        if not np.isfinite(given[0]):
+            raise ValueError("the value must be a finite number")
+        return self
+
+    def operation(self) -> tuple[str, float]:
+        """Name and value of the operation."""
+        if self.set_ is not None:
+            return "set", self.set_
+        if self.scale is not None:
+            return "scale", self.scale
+        assert self.add is not None
+        return "add", self.add
+
+    def edit(self, made: Edits) -> None:
+        """The lever named by ``term``, in its declared unit."""
+        lever, scope = registry.lever(self.term, [o.name for o in made.options])
+        operation, value = self.operation()
+        unit = registry.unit_in_region(lever.unit, made.currency)
+        expected = "multiple" if operation == "scale" else unit
+        if self.unit != expected and not (operation == "scale" and self.unit == unit):
+            raise PolicyError(
+                f"{made.label}: unit of '{self.term}' is '{expected}', not '{self.unit}'"
+            )
+        if operation == "set":
+            lever.check(value)
+        elif operation == "scale" and not 0.0 <= value <= 1000.0:
+            raise PolicyError(f"{made.label}: 'scale' of '{self.term}' must be between 0 and 1000")
+        if lever.name.startswith(registry.ECONOMY_WIDE) and self.where != Where():
+            raise PolicyError(
+                f"{made.label}: '{self.term}' is the same for all firms; remove 'where'"
+            )
+        made.put(lever.name, operation, value, scope)
+
+
+class OpenReleaseBan(Dated):
+    """A ban on open models; it must state its object, jurisdiction, stock and re-entry.
+
+    Source: NTIA comments (Stability AI 2024), Annex B; LAION 2023.
+    """
+
+    object: tuple[Literal["release", "hosting", "use"], ...] = Field(min_length=1)
+    jurisdiction: Literal["domestic", "world"]
+    existing_weights: Literal["frozen", "withdrawn"]
+    compliance_share: Share = 1.0
+    reentry_share: Share = 0.5
+
+    def edit(self, made: Edits) -> None:
+        """Stop releases, take options away, let some developers re-enter as closed suppliers."""
+        world = self.jurisdiction == "world"
+        if "release" in self.object:
+            reached = 1.0 if world else made.values["supply.domestic_pool_share"]
+            made.put("supply.open_pool", "scale", 1.0 - reached)
+            if world:
+                made.put("supply.open_frozen", "set", 1.0)
+        gone = "use" in self.object or (
+            "release" in self.object and world and self.existing_weights == "withdrawn"
+        )
+        for option in made.options:
+            if not option.open_weights:
+                continue
+            hosted = option.deployment == "third_party_host"
+            if hosted and (gone or "hosting" in self.object):
+                made.put("option.available", "scale", 0.0, option.name)
+            elif gone:
+                # Local copies of weights: only the complying share of firms gives them up.
+                made.put("option.available", "scale", 1.0 - self.compliance_share, option.name)
+        made.put("supply.reentry_share", "add", self.reentry_share)
+
+
+class AdoptionVoucher(Dated):
+    """Pays a share of up-front cost up to a cap, until the budget is spent.
+
+    Source: Kit Digital (ES).  Payments are transfers; the resources bought are not.
+    """
+
+    rate: Share = 1.0
+    cap: float = Field(ge=0.0, le=1e6)
+    budget: float = Field(gt=0.0, le=1e12)
+    unit: str
+
+    def edit(self, made: Edits) -> None:
+        """The voucher's rate and cap."""
+        made.put("voucher.rate", "set", self.rate)
+        made.put("voucher.cap", "set", self.cap, at_once=True)
+
+
+Money = Annotated[float, Field(ge=0.0, le=1e12)]
+#: Months that a licence may delay, a programme may save.
+Delay = Annotated[float, Field(ge=0.0, le=60.0)]
 
 
 def capability_at_score(score: float, score_2024: float, slope: float) -> float:
@@ -554,133 +389,333 @@ def capability_at_compute(flop: float, compute_2024: float, growth: float) -> fl
     return 36.0 + 12.0 * (log10 - compute_2024) / growth
 
 
-class _Expansion:
-    """Turns one instrument into entries: dates, phase-in and target come from the instrument."""
+class Threshold(Dated):
+    """An instrument that bites from a capability on, given as a score or as training compute.
 
-    def __init__(
-        self, label: str, item: Dated, options: Sequence[OptionKind], budget: int | None = None
-    ) -> None:
-        self.label, self.item, self.options, self.budget = label, item, options, budget
-        self.entries: list[Entry] = []
+    ``score``: percent on an MMLU-like test; ``compute``: FLOP.  The model's frontier path turns
+    either into months of reference pace.
+    """
 
-    def add(
-        self,
-        lever: str,
-        operation: str,
-        value: float,
-        scope: str | None = None,
-        *,
-        at_once: bool = False,
-    ) -> None:
-        """One edit of a lever, for every option in scope; nothing where it would do nothing.
+    score: float | None = Field(default=None, gt=0.0, lt=100.0)
+    compute: float | None = Field(default=None, ge=1e20, le=1e32)
 
-        ``at_once`` ignores the phase-in: a threshold is in force or not, never half-way.
-        """
-        neutral = {"scale": 1.0, "cut": 1.0, "add": 0.0}.get(operation)
-        if value == neutral:
-            return
-        wide = lever.startswith(registry.ECONOMY_WIDE)
-        start, stop = self.item.span()
-        for option in self._options(scope):
-            self.entries.append(
-                Entry(
-                    self.label, lever, option, operation, value, start, stop,
-                    0 if at_once else self.item.phase_in,
-                    Where() if wide else self.item.where, self.budget,
-                )
-            )  # fmt: skip
-
-    def _options(self, scope: str | None) -> tuple[str | None, ...]:
-        names = [o.name for o in self.options]
-        if scope is not None and scope not in (*registry.OPTION_GROUPS, *names):
-            raise PolicyError(
-                f"{self.label}: unknown option '{scope}'"
-                f"{registry.nearest(scope, (*registry.OPTION_GROUPS, *names))}"
+    def capability(self, values: Mapping[str, float]) -> float | None:
+        """Frontier progress at the threshold, months of reference pace; none if not given."""
+        if self.score is not None:
+            return capability_at_score(
+                self.score, values["supply.score_2024"], values["supply.score_slope"]
             )
-        return _scopes(scope, self.options)
+        if self.compute is not None:
+            return capability_at_compute(
+                self.compute, values["supply.compute_2024"], values["supply.compute_growth"]
+            )
+        return None
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Threshold:
+        if self.score is not None and self.compute is not None:
+            raise ValueError("give 'score' or 'compute', not both")
+        return self
 
 
-def _named_entries(
-    made: _Expansion, item: Dated, values: Mapping[str, float], currency: str
-) -> list[Entry]:
-    """Entries of one named instrument."""
-    unit = getattr(item, "unit", None)
-    if unit is not None and unit != currency:
-        raise PolicyError(f"{made.label}: its unit is '{currency}', not '{unit}'")
-    capability = item.capability(values) if isinstance(item, Threshold) else None
-    hosts = [o.name for o in made.options if o.deployment == "third_party_host"]
-    if isinstance(item, Licensing):
-        assert capability is not None
-        if item.delay_open or item.delay_closed or item.refusal_share or item.cost_per_model:
-            made.add("supply.licence_threshold", "set", capability, at_once=True)
-        made.add("supply.licence_delay_open", "add", item.delay_open)
-        made.add("supply.licence_delay_closed", "add", item.delay_closed)
-        made.add("supply.licence_refusal", "add", item.refusal_share)
-        made.add("supply.licence_cost", "add", item.cost_per_model)
-    elif isinstance(item, Obligations):
-        made.add("supply.base_duty", "add", item.per_base_model)
-        made.add("supply.variant_duty", "add", item.per_variant)
-        if item.scope == "deployed":
-            made.add("supply.duty_scope", "scale", values["supply.deployed_share"])
-        if capability is not None:
-            made.add("supply.duty_threshold", "set", capability, at_once=True)
-    elif isinstance(item, OpenExemption):
-        made.add("supply.exemption", "set", item.share)
-        if capability is not None:
-            made.add("supply.systemic_threshold", "set", capability, at_once=True)
-    elif isinstance(item, RiskProportionateDuties):
-        _add_tiers(made, item)
-    elif isinstance(item, UpstreamLiability):
-        made.add("supply.base_duty", "add", item.per_base_model)
-        made.add("supply.variant_duty", "add", item.per_variant)
-    elif isinstance(item, MisallocatedResponsibility):
-        made.add("supply.upstream_share", "add", item.share)
-    elif isinstance(item, PublicCompute):
-        made.add("supply.open_lag_change", "add", -item.lag_reduction)
-        for name in hosts:
-            made.add("option.price_subsidy", "add", item.hosting_price_cut, name)
-        if isinstance(item, OpenModelProgramme):
-            made.add("option.fit", "scale", 1.0 + item.fit_gain, "open")
-            made.add("option.foreign_share", "scale", 1.0 - item.residence_gain, "open")
-        made.add("public.programme", "add", item.per_year)
-    elif isinstance(item, Sandbox):
-        # After the duties, which are added: scaled before them it would relieve nothing.
-        made.add("option.compliance_cost", "cut", 1.0 - item.compliance_cut, "all")
-        made.add("option.perceived_risk", "add", -item.risk_cut, "all")
-    elif isinstance(item, EvaluationStandards):
-        made.add("option.perceived_risk", "add", -item.risk_cut, "all")
-    elif isinstance(item, SkillsProgramme):
-        made.add("firms.maturity", "add", item.maturity_gain)
-        made.add("considering.pace", "scale", item.considering_pace)
-        made.add("public.programme", "add", item.per_year)
-    elif isinstance(item, DataProtection):
-        hosted = [o.name for o in made.options if o.deployment != "private_hardware"]
-        for name in hosted:
-            made.add("option.confidentiality_exposure", "scale", 1.0 - item.exposure_cut, name)
-    elif isinstance(item, Portability):
-        made.add("firms.switching_cost", "scale", 1.0 - item.switching_cost_cut)
-        made.add("option.dependence_exposure", "scale", 1.0 - item.dependence_cut, "all")
-    elif isinstance(item, SupplierShock):
-        made.add("option.price", "scale", 1.0 + item.price_rise, item.options)
-        made.add("option.perceived_risk", "add", item.risk_rise, item.options)
-        made.add("option.available", "scale", 1.0 - item.exit_share, item.options)
-    elif isinstance(item, MisuseCost):
-        made.add("option.misuse_cost", "add", item.per_firm, item.options)
-    else:
-        raise PolicyError(f"{made.label}: no rule for instrument {type(item).__name__}")
-    return made.entries
+class Licensing(Threshold):
+    """A licence before release from a capability on: delay, cost, refusal.
+
+    Source: NTIA comments (Stability AI 2024), 23-28: MMLU 70; 1e25 and 1e26 FLOP.
+    """
+
+    delay_open: Delay = 0.0
+    delay_closed: Delay = 0.0
+    refusal_share: Share = 0.0
+    cost_per_model: Money = 0.0
+    unit: str
+
+    @model_validator(mode="after")
+    def _threshold_needed(self) -> Licensing:
+        if self.score is None and self.compute is None:
+            raise ValueError("licensing needs a threshold: 'score' or 'compute'")
+        return self
+
+    def edit(self, made: Edits) -> None:
+        """Delay, refusal and cost beyond the threshold."""
+        threshold = self.capability(made.values)
+        assert threshold is not None
+        if self.delay_open or self.delay_closed or self.refusal_share or self.cost_per_model:
+            made.put("supply.licence_threshold", "set", threshold, at_once=True)
+        made.put("supply.licence_delay_open", "add", self.delay_open)
+        made.put("supply.licence_delay_closed", "add", self.delay_closed)
+        made.put("supply.licence_refusal", "add", self.refusal_share)
+        made.put("supply.licence_cost", "add", self.cost_per_model)
 
 
-def _add_tiers(made: _Expansion, item: RiskProportionateDuties) -> None:
-    """One yearly duty per risk tier, on the sectors of that tier."""
-    for tier, cost in enumerate(item.cost_by_tier):
-        chosen = data.sectors_by_tier()[tier]
-        if item.where.sector:
-            chosen = tuple(s for s in chosen if s in item.where.sector)
-        if chosen:
-            where = item.where.model_copy(update={"sector": chosen})
-            made.item = item.model_copy(update={"where": where})
-            made.add("option.compliance_cost", "add", cost, item.options)
+class Obligations(Threshold):
+    """Pre-release duties: cost per open base model and per variant.
+
+    ``scope``: ``all`` models, those ``above_threshold``, or those ``deployed``.  Closed
+    laboratories bear the same duties without effect on their supply: the claim under test.
+    Source: NTIA comments 29a; LAION 2023, demand 2.
+    """
+
+    per_base_model: Money = 0.0
+    per_variant: Money = 0.0
+    scope: Literal["all", "above_threshold", "deployed"] = "all"
+    unit: str
+
+    @model_validator(mode="after")
+    def _scope_has_threshold(self) -> Obligations:
+        given = self.score is not None or self.compute is not None
+        if (self.scope == "above_threshold") != given:
+            raise ValueError("a threshold goes with scope 'above_threshold', and only with it")
+        return self
+
+    def edit(self, made: Edits) -> None:
+        """Duties per base model and variant, on the models in scope."""
+        made.put("supply.base_duty", "add", self.per_base_model)
+        made.put("supply.variant_duty", "add", self.per_variant)
+        if self.scope == "deployed":
+            made.put("supply.duty_scope", "scale", made.values["supply.deployed_share"])
+        threshold = self.capability(made.values)
+        if threshold is not None:
+            made.put("supply.duty_threshold", "set", threshold, at_once=True)
+
+
+class OpenExemption(Threshold):
+    """Lifts obligations and liability from open models below systemic risk.
+
+    Source: LAION 2023, demand 1; EU AI Act Art. 53(2) (lapses at 1e25 FLOP).
+    """
+
+    share: Share = 1.0
+
+    def edit(self, made: Edits) -> None:
+        """The lifted share, and the capability beyond which it lapses."""
+        made.put("supply.exemption", "set", self.share)
+        threshold = self.capability(made.values)
+        if threshold is not None:
+            made.put("supply.systemic_threshold", "set", threshold, at_once=True)
+
+
+class RiskProportionateDuties(Dated):
+    """Deployers' yearly duties by risk tier of the sector instead of one size for all.
+
+    Source: LAION 2023, demand 2; NTIA comments 30.
+    """
+
+    cost_by_tier: tuple[Money, Money, Money]
+    options: str = "all"
+    unit: str
+
+    def edit(self, made: Edits) -> None:
+        """One yearly duty per risk tier, on the sectors of that tier."""
+        for sectors, cost in zip(data.sectors_by_tier(), self.cost_by_tier, strict=True):
+            aimed = tuple(s for s in sectors if not self.where.sector or s in self.where.sector)
+            if aimed:
+                where = self.where.model_copy(update={"sector": aimed})
+                made.put("option.compliance_cost", "add", cost, self.options, where=where)
+
+
+class UpstreamLiability(Dated):
+    """Expected liability of developers for what others do with their models.
+
+    Source: NTIA comments 29b.
+    """
+
+    per_base_model: Money = 0.0
+    per_variant: Money = 0.0
+    unit: str
+
+    def edit(self, made: Edits) -> None:
+        """Expected liability counts like a duty."""
+        made.put("supply.base_duty", "add", self.per_base_model)
+        made.put("supply.variant_duty", "add", self.per_variant)
+
+
+class MisallocatedResponsibility(Dated):
+    """Part of the duties of those who deploy open models falls on those who made them.
+
+    Source: NTIA comments 29c, 36.
+    """
+
+    share: Share
+
+    def edit(self, made: Edits) -> None:
+        """The share that is pushed upstream."""
+        made.put("supply.upstream_share", "add", self.share)
+
+
+class PublicCompute(Dated):
+    """Public computing for open research and small firms, until its budget is spent.
+
+    Source: LAION 2023, demand 3; EuroHPC AI Factories.
+    """
+
+    budget: float = Field(gt=0.0, le=1e12)
+    per_year: float = Field(gt=0.0, le=1e12)
+    lag_reduction: Delay = 0.0
+    hosting_price_cut: Share = 0.0
+    unit: str
+
+    def span(self) -> tuple[int, int]:
+        """The programme ends when its budget is spent, if not before."""
+        start, stop = super().span()
+        return start, min(stop, start + int(np.ceil(12.0 * self.budget / self.per_year - 1e-9)))
+
+    def edit(self, made: Edits) -> None:
+        """A shorter open lag, subsidised hosting, and what the programme spends."""
+        made.put("supply.open_lag_change", "add", -self.lag_reduction)
+        for name in made.hosted("third_party_host"):
+            made.put("option.price_subsidy", "add", self.hosting_price_cut, name)
+        made.put("public.programme", "add", self.per_year)
+
+
+class OpenModelProgramme(PublicCompute):
+    """A public programme for open models: lag, fit to languages and sectors, residence of hosts.
+
+    Source: EOSA 2025; OpenEuroLLM (37.4 million EUR).
+    """
+
+    fit_gain: Share = 0.0
+    residence_gain: Share = 0.0
+
+    def edit(self, made: Edits) -> None:
+        """As public computing, and better fit and residence of open options."""
+        super().edit(made)
+        made.put("option.fit", "scale", 1.0 + self.fit_gain, "open")
+        made.put("option.foreign_share", "scale", 1.0 - self.residence_gain, "open")
+
+
+class Sandbox(Dated):
+    """A sandbox: lower compliance cost and perceived risk, usually in regulated sectors.
+
+    Source: LAION 2023.
+    """
+
+    compliance_cut: Share = 0.0
+    risk_cut: float = Field(default=0.0, ge=0.0, le=2.0)
+
+    def edit(self, made: Edits) -> None:
+        """Compliance cost and perceived risk of all options."""
+        made.put("option.compliance_cost", "cut", 1.0 - self.compliance_cut, "all")
+        made.put("option.perceived_risk", "add", -self.risk_cut, "all")
+
+
+class EvaluationStandards(Dated):
+    """Public evaluation and standards: lower perceived risk of all options.
+
+    Source: NTIA comments 32.
+    """
+
+    risk_cut: float = Field(ge=0.0, le=2.0)
+
+    def edit(self, made: Edits) -> None:
+        """Perceived risk of all options."""
+        made.put("option.perceived_risk", "add", -self.risk_cut, "all")
+
+
+class SkillsProgramme(Dated):
+    """Raises digital maturity and the pace of considering.
+
+    Source: EOSA 2025.
+    """
+
+    maturity_gain: Share = 0.0
+    considering_pace: float = Field(default=1.0, ge=1.0, le=10.0)
+    per_year: Money = 0.0
+    unit: str
+
+    def edit(self, made: Edits) -> None:
+        """Maturity, pace of considering, and what the programme spends."""
+        made.put("firms.maturity", "add", self.maturity_gain)
+        made.put("considering.pace", "scale", self.considering_pace)
+        made.put("public.programme", "add", self.per_year)
+
+
+class DataProtection(Dated):
+    """Data protection or sovereign hosting: less exposure of data at hosted options.
+
+    Source: NTIA comments 8d, 41-42.
+    """
+
+    exposure_cut: Share
+
+    def edit(self, made: Edits) -> None:
+        """Exposure of data at every option that is not on private hardware."""
+        own = made.hosted("private_hardware")
+        for option in made.options:
+            if option.name not in own:
+                made.put(
+                    "option.confidentiality_exposure", "scale", 1.0 - self.exposure_cut, option.name
+                )
+
+
+class Portability(Dated):
+    """Lower switching costs and less dependence on one supplier.
+
+    Source: NTIA comments 42; Data Act (EU 2023/2854).
+    """
+
+    switching_cost_cut: Share = 0.0
+    dependence_cut: Share = 0.0
+
+    def edit(self, made: Edits) -> None:
+        """Cost of moving, and dependence on one supplier."""
+        made.put("firms.switching_cost", "scale", 1.0 - self.switching_cost_cut)
+        made.put("option.dependence_exposure", "scale", 1.0 - self.dependence_cut, "all")
+
+
+class SupplierShock(Dated):
+    """A supplier's price, terms (felt as risk, log points of the hurdle) or exit at a date.
+
+    Source: NTIA comments 42.
+    """
+
+    options: str
+    price_rise: float = Field(default=0.0, ge=-0.95, le=10.0)
+    risk_rise: float = Field(default=0.0, ge=0.0, le=2.0)
+    exit_share: Share = 0.0
+
+    def edit(self, made: Edits) -> None:
+        """Price, felt risk and availability of the options hit."""
+        made.put("option.price", "scale", 1.0 + self.price_rise, self.options)
+        made.put("option.perceived_risk", "add", self.risk_rise, self.options)
+        made.put("option.available", "scale", 1.0 - self.exit_share, self.options)
+
+
+class MisuseCost(Dated):
+    """Assumed social cost of misuse per using firm, shown beside GDP, never in it.
+
+    Source: NTIA comments 17-21, 28.
+    """
+
+    options: str = "open"
+    per_firm: float = Field(ge=0.0, le=1e6)
+    unit: str
+
+    def edit(self, made: Edits) -> None:
+        """Social cost per using firm."""
+        made.put("option.misuse_cost", "add", self.per_firm, self.options)
+
+
+#: Named instruments of a scenario file: key -> model.
+INSTRUMENTS: dict[str, type[Dated]] = {
+    "open_release_ban": OpenReleaseBan,
+    "licensing": Licensing,
+    "obligations": Obligations,
+    "open_exemption": OpenExemption,
+    "risk_proportionate_duties": RiskProportionateDuties,
+    "upstream_liability": UpstreamLiability,
+    "misallocated_responsibility": MisallocatedResponsibility,
+    "public_compute": PublicCompute,
+    "open_model_programme": OpenModelProgramme,
+    "sandbox": Sandbox,
+    "evaluation_standards": EvaluationStandards,
+    "adoption_voucher": AdoptionVoucher,
+    "skills_programme": SkillsProgramme,
+    "data_protection": DataProtection,
+    "portability": Portability,
+    "supplier_shock": SupplierShock,
+    "misuse_cost": MisuseCost,
+}
 
 
 def expand(
@@ -704,20 +739,15 @@ def expand(
     entries: list[Entry] = []
     budgets: list[Budget] = []
     for label, item in instruments:
-        if isinstance(item, Adjustment):
-            entries += _adjustment_entries(label, item, options, currency)
-        elif isinstance(item, OpenReleaseBan):
-            entries += _ban_entries(label, item, options, values)
-        elif isinstance(item, AdoptionVoucher):
-            made = _Expansion(label, item, options, len(budgets))
-            if item.unit != currency:
-                raise PolicyError(f"{label}: unit of a voucher is '{currency}', not '{item.unit}'")
-            made.add("voucher.rate", "set", item.rate)
-            made.add("voucher.cap", "set", item.cap)
-            entries += made.entries
+        unit = getattr(item, "unit", currency)
+        if unit != currency and not isinstance(item, Adjustment):
+            raise PolicyError(f"{label}: its unit is '{currency}', not '{unit}'")
+        paid = isinstance(item, AdoptionVoucher)
+        made = Edits(label, item, options, values, currency, len(budgets) if paid else None)
+        item.edit(made)
+        entries += made.entries
+        if isinstance(item, AdoptionVoucher):
             budgets.append(Budget(label, item.budget))
-        else:
-            entries += _named_entries(_Expansion(label, item, options), item, values, currency)
     _refuse_contradictions(entries)
     _refuse_idle_exemptions(instruments)
     return Package(tuple(entries), tuple(budgets))

@@ -28,7 +28,11 @@ def flows(draw: st.DrawFn, gains: bool = True) -> accounts.Flows:
     """Any flows a month could have, and more extreme ones."""
 
     def column(top: float, bottom: float = 0.0) -> np.ndarray:
-        return draw(arrays(np.float64, CELLS, elements=st.floats(bottom, top)))
+        # Nothing, or an amount that means something: a unit of account is no currency unit.
+        element = st.floats(max(bottom, 1e-6 * top), top)
+        return draw(
+            arrays(np.float64, CELLS, elements=element if bottom else st.just(0.0) | element)
+        )
 
     baseline = column(1e9, 1e4)
     rest = draw(arrays(np.float64, 2, elements=st.floats(1e4, 1e9))) + baseline.sum()

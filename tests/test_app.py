@@ -17,7 +17,7 @@ import pytest
 
 import econsim
 from econsim import data, policy, results, scenario
-from econsim.app import draft, shipped, views
+from econsim.app import builder, draft, shipped, views
 from econsim.app.draft import Draft, Settings, Text
 from econsim.app.jobs import Job, Order
 from econsim.experiments.simulation import simulate
@@ -46,11 +46,18 @@ def current(folder: Path, **changes: str) -> Path:
     return folder
 
 
-@pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
-    """Makes sessions of the app, with fresh shipped results and nothing kept."""
-    monkeypatch.setattr(shipped, "FOLDER", current(tmp_path / "shipped"))
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Shipped results that are up to date, whatever the state of the real ones."""
     st.cache_resource.clear()
+    yield current(tmp_path_factory.mktemp("results") / "shipped")
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def app(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """Makes sessions of the app on up-to-date shipped results."""
+    monkeypatch.setattr(shipped, "FOLDER", fresh)
     sessions: list[AppTest] = []
 
     def open_session(**query: str) -> AppTest:
@@ -66,7 +73,6 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
     for session in sessions:
         if "job" in session.session_state:
             session.session_state["job"].cancel()
-    st.cache_resource.clear()
 
 
 def small(session: AppTest, rows: int = SMALL.rows) -> None:
@@ -221,19 +227,27 @@ def test_a_policy_gives_the_numbers_of_simulate(
 
 def test_every_instrument_has_a_form_that_loads(app: Callable[..., AppTest]) -> None:
     session = app(region="US")
-    for kind in [*policy.INSTRUMENTS, "term"]:
+    assert list(session.selectbox(key="add-kind").options)[-1].startswith("Change of a term")
+    kinds = [*(k for k in policy.INSTRUMENTS if k != "open_release_ban"), "term"]
+    for kind in ("obligations", "term"):  # two by the button, the rest put there at once
         session.selectbox(key="add-kind").set_value(kind)
         session.button(key="add").click().run()
-        item = session.session_state["items"][-1]
-        assert item["kind"] == kind
-        assert not session.exception
-        problem = [e.value for e in session.error]
-        if kind == "open_release_ban":
-            assert "both set" in problem[0]  # there is one already
-        else:
-            assert not problem, problem
-        if kind != "obligations":  # the exemption needs it
-            session.button(key=f"{item['id']}-remove").click().run()
+        assert session.session_state["items"][-1]["kind"] == kind
+    rest = [k for k in kinds if k not in ("obligations", "term")]
+    session.session_state["items"] += [
+        {"id": 1000 + i, "kind": k, "body": {"from": "2028-01", **builder.STARTING.get(k, {})}}
+        for i, k in enumerate(rest)
+    ]
+    session.run()
+    assert not session.exception
+    assert not session.error, session.error[0].value
+    text = next(c.value for c in session.code if c.value.startswith("title: Variant"))
+    found = [name for name, _ in scenario.loads(text, "all").instruments]
+    assert [n.split()[-1] for n in found] == [
+        "open_release_ban", "obligations", "open.compliance_cost", *rest
+    ]  # fmt: skip
+    session.button(key="1000-remove").click().run()
+    assert len(session.session_state["items"]) == len(kinds)
 
 
 def test_a_policy_that_cannot_be_run_says_why(app: Callable[..., AppTest]) -> None:
@@ -252,26 +266,21 @@ def test_a_policy_that_cannot_be_run_says_why(app: Callable[..., AppTest]) -> No
     assert "would be 3.9 multiple in 2027-01" in session.error[0].value
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_a_bad_file_is_refused_with_the_message_of_the_loader(app: Callable[..., AppTest]) -> None:
+    session = app()
+    for text, message in (
         ("title: x\nextends: eu-diverse\ninstrumnts: []\n", "did you mean 'instruments'"),
         ("title: [", "not valid YAML"),
         ("title: &a x\nclaim: *a\n", "anchors and aliases"),
         ("title: !!python/object/apply:os.system [ls]\n", "not accepted"),
-    ],
-)
-def test_a_bad_file_is_refused_with_the_message_of_the_loader(
-    app: Callable[..., AppTest], text: str, message: str
-) -> None:
-    session = app()
-    upload = session.get("file_uploader")[0]
-    upload.set_value(("mine.yaml", text.encode(), "application/yaml")).run()
-    assert not session.exception
-    (error,) = session.error
-    assert message in error.value
-    assert "mine.yaml:" in error.value
-    assert session.button(key="apply"), "the form still stands"
+    ):
+        upload = session.get("file_uploader")[0]
+        upload.set_value(("mine.yaml", text.encode(), "application/yaml")).run()
+        assert not session.exception
+        (error,) = session.error
+        assert message in error.value
+        assert "mine.yaml:" in error.value
+        assert session.button(key="apply"), "the form still stands"
 
 
 def test_an_uploaded_file_becomes_the_starting_point(app: Callable[..., AppTest]) -> None:

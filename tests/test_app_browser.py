@@ -26,6 +26,14 @@ ROOT = Path(__file__).resolve().parent.parent
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: docs/screenshots when ECONSIM_SCREENSHOTS names it."""
+    folder = Path(os.environ.get("ECONSIM_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -95,7 +103,7 @@ def whole(page: Any, width: int) -> int:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (360, 800)])
-def test_first_view(browser: Any, address: str, tmp_path: Path, width: int, height: int) -> None:
+def test_first_view(browser: Any, address: str, pictures: Path, width: int, height: int) -> None:
     page, asked = opened(browser, address, width, height)
     headline = page.locator("h4:visible").first
     playwright.expect(headline).to_contain_text("AI use of firms with 10–249 persons")
@@ -113,9 +121,15 @@ def test_first_view(browser: Any, address: str, tmp_path: Path, width: int, heig
         assert clipped_labels(chart) == []
     assert page.locator("[aria-label*='difference in GDP']").count() >= 1
     whole(page, width)
-    picture = tmp_path / f"first-{width}.png"
+    picture = pictures / f"headline-{width}.png"
     page.screenshot(path=picture)
     assert picture.stat().st_size > 20_000
+    page.set_viewport_size({"width": width, "height": height})
+    for tab, name in (("Build a policy", "build"), ("What is assumed", "assumed")):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=pictures / f"{name}-{width}.png")
     page.close()
 
 
@@ -132,7 +146,7 @@ def clipped_labels(chart: Any) -> list[str]:
 
 
 def test_a_policy_runs_and_its_data_can_be_taken_away(
-    browser: Any, address: str, tmp_path: Path
+    browser: Any, address: str, pictures: Path
 ) -> None:
     page, asked = opened(browser, address, 1280, 900)
     page.get_by_role("tab", name="Build a policy").click()
@@ -155,6 +169,8 @@ def test_a_policy_runs_and_its_data_can_be_taken_away(
     with page.expect_download() as download:
         page.get_by_role("button", name="Data (CSV)").locator("visible=true").first.click()
     table = download.value.path().read_text(encoding="utf-8")
+    found.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "policy-1280.png")
     assert table.startswith("panel,scenario,outcome,size_class,unit,period,mean,low,high,n")
     assert outside(asked) == []
     page.close()

@@ -294,6 +294,19 @@ def test_start_is_the_first_month_that_differs() -> None:
     assert "never differ" in figures.gdp_effect(pair()).alt
 
 
+def test_the_first_instrument_is_marked_even_before_it_bites() -> None:
+    base = result("base", "Base", policy_start=None)
+    comparison = compare(result("ban", "Ban", gdp_change=1.0, policy_start=20), base)
+    assert figures.policy_start(comparison) == "2022-09"
+    figure = figures.gdp_effect(comparison)
+    assert any(s.x0 == "2022-09" for s in figure.plotly().layout.shapes)
+    assert "identical before January 2023" in figure.alt
+    assert any(
+        s.x0 == "2022-10" for s in figures.gdp_effect(comparison, "2022-10").plotly().layout.shapes
+    )
+    assert figures.policy_start(compare(base, base)) is None
+
+
 def test_two_results_are_paired_baseline_first() -> None:
     comparison = pair(use_change=-2.0, gdp_change=-3.0, noise=0.05)
     one = figures.gdp_effect([comparison.b, comparison.a])

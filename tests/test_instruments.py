@@ -246,11 +246,16 @@ DIRECTIONS = (
         "upstream_liability", "per_variant", (0.0, 500.0, 5e3), body={"unit": "EUR"},
         falls=("open_pool", "open_users"),
     ),
-    # Not the sign a reader of the claim expects for use: whom the duty leaves is relieved of it,
-    # so open use rises while the developers on whom it falls go silent.
+    # Not the sign a reader of the claim expects for use: whom the duty leaves is relieved of it, so
+    # open use rises with the whole of it, while the developers on whom it falls go silent.  A
+    # little of it may go either way.
+    Direction(
+        "misallocated_responsibility", "share", (0.0, 0.9), beside=(DEPLOYERS,),
+        rises=("open_users",),
+    ),
     Direction(
         "misallocated_responsibility", "share", (0.0, 0.4, 0.9), beside=(DEPLOYERS,),
-        falls=("open_pool",), rises=("open_users",),
+        falls=("open_pool",),
     ),
     Direction(
         "public_compute", "lag_reduction", (0.0, 1.0, 3.0), body=_PROGRAMME,

@@ -369,7 +369,8 @@ def _field(key: str, kind: str, name: str, field: FieldInfo, given: Any, start: 
     value = low if given is None else float(given)
     help_text = f"{meaning} {tail}".strip()
     if (low, high) == (0.0, 1.0):
-        return float(st.slider(f"{words}, {unit}", low, high, value, 0.01, key=key, help=help_text))
+        label = words if words.lower().endswith("share") else f"{words}, {unit}"
+        return float(st.slider(label, low, high, value, 0.01, key=key, help=help_text))
     return _number(f"{words}, {unit}", key, value, low, high, help_text)
 
 

@@ -6,6 +6,7 @@ runs from :mod:`econsim.app.jobs`.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from econsim.app.jobs import Job, Order
 from econsim.experiments import headline
 from econsim.figures import Figure
 from econsim.results import Comparison, Estimate, ResultsError
+
+logger = logging.getLogger(__name__)
 
 QUESTION = (
     "A government considers rules under which businesses can use closed AI models only. How would "
@@ -183,8 +186,9 @@ def watch() -> None:
             points = headline.grid_points(job.answer.grid) if job.answer.grid else []
             kept().put(key, view_of(job.answer.comparison, points))
             state[show] = (key, order)
-        except ValueError as error:
-            state["failure"] = f"The run has no result to show: {error}"
+        except Exception as error:
+            logger.exception("a result cannot be shown")
+            state["failure"] = f"The result cannot be shown: {type(error).__name__}: {error}"
     else:
         state["failure"] = f"The run failed: {job.failure}"
     st.rerun()
@@ -274,28 +278,30 @@ def show_table(view: View) -> None:
     st.markdown(f"##### {view.year} in numbers")
     change, full = [], []
     for line in view.lines:
-        name = f"{line.label}, {line.unit.partition(', prices')[0]}"
-        d = line.difference
+        level = "" if line.baseline is None else figures.number(line.baseline)
+        change.append(
+            {
+                "": f"{line.label}, {line.unit.partition(', prices')[0]}",
+                c.b.scenario: level,
+                "difference": _mean_interval(line.difference),
+            }
+        )
         if line.baseline is None:
-            change.append({"": name, "from → to": "", "difference": _mean_interval(d)})
             continue
-        levels = f"{figures.number(line.baseline)} → {figures.number(line.scenario)}"
-        change.append({"": name, "from → to": levels, "difference": _mean_interval(d)})
         full.append(
             {
                 "outcome": line.label,
                 "unit": line.unit,
                 c.b.scenario: figures.minus(line.baseline.text()),
                 c.a.scenario: figures.minus(line.scenario.text()),
-                "difference": figures.minus(d.text()),
+                "difference": figures.minus(line.difference.text()),
             }
         )
     st.table(pd.DataFrame(change).set_index(""), border="horizontal")
     gain = c.pairing_gain("gdp", view.year)
     st.caption(
-        f"From {c.b.scenario} to {c.a.scenario}; 95 % interval over n = {c.a.replicates} "
-        "replicates in brackets. The difference is paired: the same firms meet the same luck in "
-        "both scenarios"
+        f"Difference: {c.a.scenario} minus {c.b.scenario}; in brackets the 95 % interval over n = "
+        f"{c.a.replicates} replicates. It is paired: the same firms meet the same luck in both scenarios"
         + (f", so its interval is {gain:,.0f} times narrower (GDP)." if 1 < gain < 1e6 else ".")
     )
     with st.expander("Levels with their intervals"):
@@ -375,6 +381,8 @@ def headline_page(region: str) -> None:
         pass
     except ResultsError as error:
         reasons = (str(error),)
+    except (KeyError, ValueError) as error:
+        reasons = (f"they are of another form ({error})",)
     if reasons:
         fresh = _chosen(f"headline-{region}")
         if fresh is not None:

@@ -297,8 +297,7 @@ CLAIMS: tuple[Claim, ...] = (
         (
             "`public_compute.lag_reduction`, `public_compute.hosting_price_cut`: assumptions",
             "`accounts.marginal_cost_of_funds`: what the budget costs beyond itself",
-            "the price cut is booked as a rent that foreign hosts forgo, besides the programme: it "
-            "flatters GNI",
+            "the price cut is a subsidy paid besides the programme's own budget",
         ),
     ),
     Claim(
@@ -319,6 +318,7 @@ CLAIMS: tuple[Claim, ...] = (
             Case("eu-resident-hosts-restrictive", "eu-resident-hosts-diverse", ("foreign_share",)),
             Case("eu-foreign-hosts-restrictive", "eu-foreign-hosts-diverse", ("foreign_share",)),
             Case("eu-ban-domestic", "eu-diverse", ("open_pool", "foreign_share")),
+            Case("eu-sovereign-hosting", "eu-diverse", ("foreign_share", "imports_ai")),
         ),
         (
             "foreign share of payments (options): assumptions",
@@ -367,8 +367,8 @@ CLAIMS: tuple[Claim, ...] = (
         (
             "`skills_programme.maturity_gain`, `skills_programme.considering_pace`: assumptions",
             "`considering.applicable_share`: many firms have no use for AI whatever their skills",
-            "a voucher counts in the decision of users too, is paid on starts only, and ends with "
-            "its budget (`adoption_voucher.budget`)",
+            "a voucher is paid on starts and moves, and ends with its budget "
+            "(`adoption_voucher.budget`): by 2035 nothing is left of it",
         ),
     ),
     Claim(

@@ -13,6 +13,7 @@ from econsim.figures.comparison import (
     first_difference,
     gdp_effect,
     headline_grid,
+    policy_start,
 )
 from econsim.figures.drawing import COLOURS
 from econsim.figures.figure import Figure, provenance
@@ -51,6 +52,7 @@ __all__ = [
     "minus",
     "number",
     "place",
+    "policy_start",
     "provenance",
     "run_size",
     "short_title",

@@ -88,6 +88,18 @@ def first_difference(comparison: Comparison) -> str | None:
     return _month_names(comparison.a)[min(first)] if first else None
 
 
+def policy_start(comparison: Comparison) -> str | None:
+    """Month of the first instrument of either scenario, as their certificates say, or none.
+
+    Results without that in their certificate: :func:`first_difference`.
+    """
+    manifests = (comparison.a.manifest, comparison.b.manifest)
+    if not all("policy_start" in m for m in manifests):
+        return first_difference(comparison)
+    known = [int(m["policy_start"]) for m in manifests if m["policy_start"] is not None]
+    return f"{FIRST_YEAR + min(known) // 12}-{min(known) % 12 + 1:02d}" if known else None
+
+
 def _rows(
     fixed: Mapping[str, Any], periods: Iterable[str], bands: Iterable[Estimate]
 ) -> list[dict[str, Any]]:
@@ -172,7 +184,7 @@ def adoption_by_size(results: Comparison | Results | Sequence[Results]) -> Figur
         drawing=draw_adoption,
         marks={
             "lines": [r.scenario for r in shown],
-            "start": None if comparison is None else first_difference(comparison),
+            "start": None if comparison is None else policy_start(comparison),
         },
     )
 
@@ -226,7 +238,7 @@ def gdp_effect(
 
     Args:
         results: a comparison, or two results, the baseline first.
-        first_instrument: month to mark, ``YYYY-MM`` (default: :func:`first_difference`).
+        first_instrument: month to mark, ``YYYY-MM`` (default: :func:`policy_start`).
 
     Raises:
         ResultsError: the results cannot be paired.
@@ -264,11 +276,11 @@ def gdp_effect(
         f"of a year is {amount(number(extreme), unit)} ({interval(extreme)}), in {years[peak]}. "
         f"{run_size(main)}."
     )
-    start = first_instrument or first_difference(comparison)
-    if start:
-        alt += f" The scenarios are identical before {month_words(start)}."
-    else:
+    apart = first_difference(comparison)
+    if apart is None:
         alt += " The scenarios never differ."
+    elif apart > months[0]:
+        alt += f" The scenarios are identical before {month_words(apart)}."
     return Figure(
         name="gdp_effect",
         title=title,
@@ -283,7 +295,7 @@ def gdp_effect(
         provenance=provenance(comparison.b, main),
         height=400,
         drawing=draw_gdp,
-        marks={"start": start},
+        marks={"start": first_instrument or policy_start(comparison)},
     )
 
 

@@ -744,7 +744,10 @@ def expand(
             raise PolicyError(f"{label}: its unit is '{currency}', not '{unit}'")
         paid = isinstance(item, AdoptionVoucher)
         made = Edits(label, item, options, values, currency, len(budgets) if paid else None)
-        item.edit(made)
+        try:
+            item.edit(made)
+        except ParameterError as error:
+            raise PolicyError(f"{label}: {error}") from None
         entries += made.entries
         if isinstance(item, AdoptionVoucher):
             budgets.append(Budget(label, item.budget))

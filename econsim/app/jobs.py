@@ -236,7 +236,7 @@ class Job:
 
 
 def _death(code: int) -> str:
-    if code == -signal.SIGKILL:
+    if code == -getattr(signal, "SIGKILL", 0):
         return "the run was killed, perhaps for want of memory: try fewer firms or replicates"
     return f"the run stopped without a message (exit code {code})"
 

@@ -340,6 +340,7 @@ class Economy:
         values = scenario.values
         self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
         self.offered: Offers | None = None
+        self._available: np.ndarray | None = None
         self.flows: accounts.Flows | None = None
         self.closed: accounts.Month | None = None
         self.dispersion = 0.0
@@ -379,7 +380,7 @@ class Economy:
         self.offered = offered
         self.considering.advance(self.period, self.scenario.values, offered.considering_pace)
         self.totals.begin_month()
-        (decide or self.evaluate)(self.due())
+        (decide or self.evaluate)(np.concatenate([self.due(), self._locked_out(offered)]))
         self._pay_vouchers()
         self.flows = self._flows(offered)
         if held is not None and "residence_and_imports" in held[1]:
@@ -394,6 +395,21 @@ class Economy:
         start = self.firms.start
         turn = self.period % 12
         return np.arange(start[turn], start[turn + 1])
+
+    def _locked_out(self, offered: Offers) -> np.ndarray:
+        """Rows of firms, not due anyway, whose option has just been taken from them.
+
+        A ban or a supplier's exit bites at once: these firms evaluate now.
+        """
+        before, self._available = self._available, offered.available
+        if before is None or not (offered.available < before).any():
+            return np.zeros(0, dtype=np.int64)
+        firms = self.firms
+        using = np.flatnonzero(firms.option)
+        usable = offered.available[firms.cell[using], firms.option[using] - 1]
+        shut = using[firms.compliance[using] >= usable]
+        start, turn = firms.start, self.period % 12
+        return shut[(shut < start[turn]) | (shut >= start[turn + 1])]
 
     def evaluate(self, rows: np.ndarray) -> None:
         """Due firms begin to consider, appraise their options, choose, and settle."""

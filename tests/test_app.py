@@ -97,7 +97,8 @@ def finish(session: AppTest, seconds: float = 40.0) -> list[str]:
 
 
 def headlines(session: AppTest) -> list[str]:
-    return [m.value.removeprefix("#### ") for m in session.markdown if m.value.startswith("#### ")]
+    found = [m.value.replace("\u00a0", " ") for m in session.markdown]
+    return [text.removeprefix("#### ") for text in found if text.startswith("#### ")]
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:

@@ -226,6 +226,16 @@ def test_value_grows_with_net_saving_at_elasticity_beta(
     assert high - low == pytest.approx(beta * np.log(factor), rel=1e-9)
 
 
+def test_at_a_tie_nothing_changes() -> None:
+    """The earlier option stays, and using none stays: order of options is order of names."""
+    same = np.array([1.5])
+    for held in (0, 1, 3):
+        chosen = behaviour.better_option(same, np.array([held]), same, 4)
+        assert chosen[0] == held
+        assert behaviour.better_value(same, same)[0] == 1.5
+    assert behaviour.better_option(same, np.array([1]), np.nextafter(same, 2.0), 4)[0] == 4
+
+
 def test_options_are_ranked_by_net_saving_over_a_common_hurdle() -> None:
     """Not by benefit over cost, which would favour a cheap option that does little."""
     benefit, cost = np.array([100.0, 10.0]), np.array([40.0, 1.0])

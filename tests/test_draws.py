@@ -211,6 +211,19 @@ def test_gumbel_exponential_logistic() -> None:
     assert stats.kstest(draws.logistic(u), "logistic").pvalue > 1e-4
 
 
+def test_transformations_are_their_formulas() -> None:
+    u = np.concatenate([2.0 ** -np.arange(1.0, 54.0), 1.0 - 2.0 ** -np.arange(1.0, 50.0)])
+    v = np.random.default_rng(1).permutation(u)
+    assert draws.gumbel(u) == pytest.approx(-np.log(-np.log(u)), rel=1e-12, abs=1e-15)
+    assert draws.exponential(u) == pytest.approx(-np.log(u), rel=1e-14)
+    assert draws.logistic(u) == pytest.approx(np.log(u / (1.0 - u)), rel=1e-9, abs=1e-15)
+    for index in (0.2, 0.5, 0.8):
+        theta, w = np.pi * u, -np.log(v)
+        s = np.sin(index * theta) / np.sin(theta) ** (1.0 / index)
+        s = s * (np.sin((1.0 - index) * theta) / w) ** ((1.0 - index) / index)
+        assert draws.log_positive_stable(u, v, index) == pytest.approx(np.log(s), rel=1e-9)
+
+
 def stable(index: float) -> np.ndarray:
     return draws.log_positive_stable(uniform("stable_angle"), uniform("stable_weight"), index)
 

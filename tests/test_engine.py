@@ -104,13 +104,11 @@ def test_removing_options_moves_only_their_users(build: Build, ban: Any) -> None
     free, banned = economies
     there, here = free.firms.option, banned.firms.option
     is_open = np.r_[False, free.bound.open_weights]
-    due = np.zeros(free.firms.rows, dtype=bool)
-    due[free.firms.start[0] : free.firms.start[1]] = True
     moved = there != here
     assert moved.any()
-    assert is_open[there[moved]].all() and due[moved].all()
-    assert not is_open[here[due]].any()
-    assert (is_open[there] & due == moved).all()
+    # The ban bites at once, for every user of an open option and for nobody else.
+    assert (moved == is_open[there]).all()
+    assert not is_open[here].any()
 
 
 # --- Workers, order, chunks -----------------------------------------------------------------------
@@ -363,6 +361,27 @@ def test_users_save_more_than_they_pay_and_clear_their_hurdle(build: Build) -> N
 
     driven(build(last="2025-06"), watch)
     assert seen > 300
+
+
+def test_set_up_is_paid_at_every_start_and_at_every_move(build: Build) -> None:
+    """Once per option: not while a firm stays, again when it moves or comes back."""
+    economy = engine.Economy(build(last="2026-12"), 1500, 3)
+    kinds = set()
+    for _ in range(72):
+        before = economy.firms.option.copy()
+        economy.month()
+        after, firms = economy.firms.option, economy.firms
+        starts = (after > 0) & (after != before)
+        kinds |= {("move" if b else "start") for b in before[starts]}
+        place = (firms.cell[starts], after[starts] - 1)
+        expected = np.zeros_like(economy.totals.new_scale)
+        np.add.at(expected, place, firms.weight_scale[starts])
+        assert (economy.totals.new_scale == expected).all()
+        left = (before > 0) & (after == 0)
+        assert economy.totals.leavers == firms.weight[left].sum()
+        moved = (before > 0) & (after > 0) & (before != after)
+        assert economy.totals.switchers == firms.weight[moved].sum()
+    assert kinds == {"start", "move"}
 
 
 def test_appraising_changes_nothing(build: Build) -> None:

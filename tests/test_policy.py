@@ -753,6 +753,27 @@ def test_a_programme_ends_when_its_budget_is_spent(build: Callable[..., Scenario
     assert yearly.sum() / 12.0 == pytest.approx(3e8)
 
 
+def test_a_sandbox_cuts_what_others_add() -> None:
+    """Whatever the order of the file: half of the base and of the added duty."""
+    sandbox = policy.INSTRUMENTS["sandbox"].model_validate(
+        {"from": "2027-01", "compliance_cut": 0.5}
+    )
+    duty = adjustment("open_hosted.compliance_cost", add=100.0)
+    for order in ([sandbox, duty], [duty, sandbox]):
+        found = terms(expand(*order), JANUARY_2027).option["option.compliance_cost"]
+        assert found[:, 1] == pytest.approx(0.5 * (BASE["option.compliance_cost"][1] + 100.0))
+
+
+def test_a_threshold_is_not_phased_in() -> None:
+    """Half a licence is half the delay, never a threshold half-way to nowhere."""
+    body = {"from": "2027-01", "phase_in": 12, "score": 70.0, "delay_open": 12.0, "unit": "EUR"}
+    licence = policy.INSTRUMENTS["licensing"].model_validate(body)
+    first, last = (terms(expand(licence), JANUARY_2027 + m) for m in (0, 11))
+    assert first.scalar("supply.licence_threshold") == last.scalar("supply.licence_threshold")
+    assert first.scalar("supply.licence_delay_open") == pytest.approx(1.0)
+    assert last.scalar("supply.licence_delay_open") == 12.0
+
+
 def test_an_exemption_needs_something_to_lift() -> None:
     exemption = policy.OpenExemption.model_validate({"from": "2027-01"})
     with pytest.raises(policy.PolicyError, match="exemption without an obligation"):

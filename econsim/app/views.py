@@ -172,7 +172,7 @@ def watch() -> None:
     if job.running:
         st.progress(
             min(job.share, 1.0),
-            text=f"Running {job.order.policy.name}: {job.share:.0%} done, {job.seconds:.0f} s",
+            text=f"Running {job.order.policy.name}: {job.share:.0%} done, {_time(job)}",
         )
         if st.button("Cancel the run", key="cancel"):
             job.cancel()
@@ -193,6 +193,15 @@ def watch() -> None:
     else:
         state["failure"] = f"The run failed: {job.failure}"
     st.rerun()
+
+
+def _time(job: Job) -> str:
+    """Seconds taken, and about how many more once that can be told."""
+    taken = f"{job.seconds:.0f} s"
+    if job.share < 0.05:
+        return taken
+    left = job.seconds * (1.0 - job.share) / job.share
+    return f"{taken}, about {left:.0f} s to go"
 
 
 def _chosen(show: str) -> tuple[View, Order] | None:
@@ -238,10 +247,15 @@ def span(view: View) -> str:
     )
 
 
+def _unbroken(text: str) -> str:
+    """Text whose numbers stay on one line with their percent signs."""
+    return text.replace(" %", "\u00a0%")
+
+
 def show_figure(drawn: Drawn, key: str) -> None:
     """A figure with its words, and its data to read and to take away."""
     figure = drawn.figure
-    st.markdown(f"##### {figure.title}")
+    st.markdown(f"##### {_unbroken(figure.title)}")
     st.caption(figure.subtitle)
     st.plotly_chart(
         drawn.chart,
@@ -323,7 +337,7 @@ def show_comparison(view: View, order: Order | None, key: str) -> None:
         key: begins the keys of its controls.
     """
     c = view.comparison
-    st.markdown(f"#### {sentence(view)}")
+    st.markdown(f"#### {_unbroken(sentence(view))}")
     st.markdown(
         f"Compared with {figures.titles(c)[1]}. {figures.run_size(c.a)}. {span(view)} "
         f"**{figures.CONDITIONAL}**"
@@ -333,7 +347,9 @@ def show_comparison(view: View, order: Order | None, key: str) -> None:
         show_figure(view.adoption, f"{key}-adoption")
     with right:
         show_figure(view.gdp, f"{key}-gdp")
-        show_table(view)
+        st.markdown("##### What is assumed")
+        st.markdown(ASSUMED)
+        st.caption("Values, ranges and sources: under “What is assumed” above.")
     left, right = st.columns(2, gap="large")
     with left:
         if view.grid is not None:
@@ -341,9 +357,7 @@ def show_comparison(view: View, order: Order | None, key: str) -> None:
         else:
             st.info("This run was made at one point of the joint axes (λ, open share) only.")
     with right:
-        st.markdown("##### What is assumed")
-        st.markdown(ASSUMED)
-        st.caption("Values, ranges and sources: under “What is assumed” above.")
+        show_table(view)
         if order is not None:
             show_reproduction(view, order, key)
 

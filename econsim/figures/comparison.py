@@ -229,12 +229,21 @@ def _adoption_alt(comparison: Comparison, groups: Sequence[str], year: int) -> s
     )
 
 
+def trailing_year(values: np.ndarray) -> np.ndarray:
+    """Mean of the twelve months to each month (fewer at the start), ``ndarray[runs, months]``."""
+    total = np.cumsum(values, axis=1)
+    before = np.concatenate([np.zeros((len(values), 12)), total], axis=1)[:, : values.shape[1]]
+    months = np.minimum(np.arange(1, values.shape[1] + 1), 12)
+    return np.asarray((total - before) / months)
+
+
 def gdp_effect(
     results: Comparison | Sequence[Results], first_instrument: str | None = None
 ) -> Figure:
     """Paired difference in GDP over time, currency billion a year at prices of 2024.
 
-    Drawn monthly, with the difference of the last whole year beside it.
+    Drawn as the mean of the twelve months to each month (one-off costs fall in single months), with
+    the difference of the last whole year beside it.
 
     Args:
         results: a comparison, or two results, the baseline first.
@@ -254,7 +263,7 @@ def gdp_effect(
         "panel": "difference", "scenario": f"{main.scenario} minus {comparison.b.scenario}",
         "outcome": "gdp", "unit": unit,
     }  # fmt: skip
-    monthly = main.values("gdp") - comparison.b.values("gdp")
+    monthly = trailing_year(main.values("gdp") - comparison.b.values("gdp"))
     years = range(FIRST_YEAR, year + 1)
     yearly = [comparison.difference("gdp", y) for y in years]
     data = pd.DataFrame(
@@ -285,8 +294,8 @@ def gdp_effect(
         name="gdp_effect",
         title=title,
         subtitle=(
-            f"Paired difference in GDP from “{theirs}”, {unit}; {place(main)}, "
-            f"{months[0]} to {months[-1]}."
+            f"Paired difference in GDP from “{theirs}”, {unit}, mean of the twelve months to each "
+            f"month; {place(main)}, {months[0]} to {months[-1]}."
         ),
         alt=alt,
         note=note_of(main),

@@ -139,7 +139,7 @@ class Firm(mesa.Agent):
             if net > 0.0:
                 value = beta * (log(net) - hurdle) + tastes[k]
                 if appraised is not None:
-                    appraised.append((value, net))
+                    appraised.append((value, net, model.open_weights[k]))
                 value += shocks[k]
                 if value > best:
                     best, chosen, best_net = value, k + 1, net
@@ -187,23 +187,34 @@ class Firm(mesa.Agent):
             self.option = chosen
 
     def expected_surplus(self, appraised):
-        """Expected surplus a year of what was appraised, as ``behaviour.surplus_share``."""
+        """Expected surplus a year of what was appraised, as ``engine.Economy._surplus``."""
         if not appraised:
             return 0.0
         model = self.model
         index = model.dissimilarity
         largest = max(appraised)[0]
-        total = mean = 0.0
-        for value, net in appraised:
+        weight, saving = [0.0, 0.0], [0.0, 0.0]
+        for value, net, is_open in appraised:
             share = exp((value - largest) / index)
-            total += share
-            mean += share * net
-        odds = exp(largest + index * log(total))
-        reached = 0.0
-        for factor, weight in model.quadrature:
-            along = odds * factor
-            reached += weight * (along / (1.0 + along))
-        return mean / total * reached
+            weight[is_open] += share
+            saving[is_open] += share * net
+        surplus = 0.0
+        if weight[0]:
+            odds = exp(largest + index * log(weight[0]))
+            reached = 0.0
+            for factor, part in model.quadrature:
+                along = odds * factor
+                reached += part * (along / (1.0 + along))
+            surplus = saving[0] / weight[0] * reached
+        if weight[1]:
+            reached = 0.0
+            for factor, part in model.added_quadrature:
+                own = weight[1] * factor
+                together = weight[0] + own
+                use = 1.0 / (1.0 + exp(-(largest + index * log(together))))
+                reached += part * own / together * use
+            surplus += saving[1] / weight[1] * reached
+        return surplus
 
 
 class FirmModel(mesa.Model):
@@ -241,6 +252,10 @@ class FirmModel(mesa.Model):
         nodes = 0.5 * (nodes + 1.0)
         self.quadrature = list(
             zip((nodes ** (2.0 * self.beta)).tolist(), (weights * nodes).tolist(), strict=True)
+        )
+        power = 2.0 * self.beta / self.dissimilarity
+        self.added_quadrature = list(
+            zip((nodes**power).tolist(), (weights * nodes).tolist(), strict=True)
         )
         self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
         self.surplus_counted = surplus

@@ -222,22 +222,28 @@ def learning_curve(start: float, time: float) -> np.ndarray:
     return start + (1.0 - start) * (1.0 - exp(-months / time))
 
 
-#: Gauss-Legendre nodes and weights on (0, 1) for :func:`surplus_share`.
+#: Gauss-Legendre nodes and weights on (0, 1) for the surplus integrals.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _NODES = 0.5 * (_NODES + 1.0)
 _WEIGHTS = 0.5 * _WEIGHTS
 
 
-def surplus_share(inclusive: np.ndarray, beta: float) -> np.ndarray:
-    r"""Firms' surplus as a share of mean net saving.
+@lru_cache(maxsize=256)
+def _surplus_nodes(power: float) -> tuple[tuple[float, float], ...]:
+    """``x ** power`` and weight at each node; ``x = y ** 2`` makes the integrands smooth."""
+    return tuple(
+        (float(exp(np.float64(2.0 * power) * log(np.float64(node)))), 2.0 * weight * node)
+        for node, weight in zip(_NODES, _WEIGHTS, strict=True)
+    )
 
-    The integral of the choice probability over net saving, along the ray from nothing to the
-    present net saving of all options:
+
+def surplus_share(inclusive: np.ndarray, beta: float) -> np.ndarray:
+    r"""Surplus from a set of options as a share of their mean net saving.
+
+    The integral of the choice probability over net saving, from nothing to the present net saving
+    of all options together:
 
     .. math:: \int_0^1 \frac{A x^\beta}{1 + A x^\beta}\,dx, \qquad A = e^{IV}
-
-    With ``x = y^2`` the integrand is smooth; twelve nodes give six digits.  Path: proportional;
-    other paths differ because the value function is not integrable across options.
 
     Args:
         inclusive: :func:`inclusive_value`, ``ndarray[firms]``.
@@ -254,10 +260,32 @@ def surplus_share(inclusive: np.ndarray, beta: float) -> np.ndarray:
     return total
 
 
-@lru_cache(maxsize=256)
-def _surplus_nodes(beta: float) -> tuple[tuple[float, float], ...]:
-    """``x ** beta`` and weight at each node of the surplus integral (with ``x = y ** 2``)."""
-    return tuple(
-        (float(exp(np.float64(2.0 * beta) * log(np.float64(node)))), 2.0 * weight * node)
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True)
-    )
+def added_surplus_share(
+    top: np.ndarray, before: np.ndarray, added: np.ndarray, beta: float, dissimilarity: float
+) -> np.ndarray:
+    r"""Surplus that further options add, as a share of their own mean net saving.
+
+    The integral of the probability of choosing the added options over their net saving, from
+    nothing to what it is, the others being there:
+
+    .. math:: \int_0^1 \frac{T_a x^{\beta/\lambda}}{T(x)} \cdot
+              \frac{1}{1 + e^{-top} T(x)^{-\lambda}}\,dx, \qquad
+              T(x) = T_b + T_a x^{\beta/\lambda}
+
+    It is never negative: options that are added never lower the surplus, as revealed preference
+    demands, and options that get worse add less.
+
+    Args:
+        top: offset of utilities, ``ndarray[firms]``.
+        before, added: sums of ``exp((V - top) / lambda)`` over the two sets of options.
+        beta, dissimilarity: as in :func:`option_value` and :func:`shock`.
+
+    Returns:
+        ``ndarray[firms]``, between 0 and 1.
+    """
+    total = np.zeros_like(before)
+    for power, weight in _surplus_nodes(beta / dissimilarity):
+        reached = np.maximum(before + added * power, 1e-300)
+        use = use_probability(inclusive_value(top, reached, dissimilarity))
+        total += weight * (added * power / reached * use)
+    return total

@@ -571,25 +571,31 @@ class Economy:
         np.add.at(totals.scale, (cell, k), sign * firms.weight_scale[rows])
 
     def _surplus(self, appraisal: Appraisal) -> np.ndarray:
-        """Expected surplus of each evaluating firm, currency a year."""
+        """Expected surplus of each evaluating firm, currency a year.
+
+        The integral of the choice probability over net saving along a stated path: closed options
+        first, all together, then open ones beside them.  (Value functions in logarithms leave the
+        integral path-dependent; along this one, open options never lower it.)
+        """
         values = self.scenario.values
-        dissimilarity = values["choice.lambda"]
+        dissimilarity, beta = values["choice.lambda"], values["choice.beta"]
         largest = appraisal.value.max(axis=1)
         feasible = largest > 0.5 * behaviour.NEVER
-        safe = np.where(feasible, largest, 0.0)
-        total = np.zeros(len(safe))
-        mean = np.zeros(len(safe))
-        for k in range(appraisal.value.shape[1]):
-            open_ = appraisal.value[:, k] > 0.5 * behaviour.NEVER
-            share = np.where(
-                open_, behaviour.exp((appraisal.value[:, k] - safe) / dissimilarity), 0.0
-            )
-            total = total + share
-            mean = mean + share * np.where(open_, appraisal.net[:, k], 0.0)
-        total = np.where(feasible, total, 1.0)
-        inclusive = behaviour.inclusive_value(safe, total, dissimilarity)
-        share = behaviour.surplus_share(inclusive, values["choice.beta"])
-        return np.where(feasible, mean / total * share, 0.0)
+        top = np.where(feasible, largest, 0.0)
+        weight = [np.zeros(len(top)), np.zeros(len(top))]
+        saving = [np.zeros(len(top)), np.zeros(len(top))]
+        for k, is_open in enumerate(self.bound.open_weights):
+            usable = appraisal.value[:, k] > 0.5 * behaviour.NEVER
+            share = behaviour.exp((appraisal.value[:, k] - top) / dissimilarity)
+            share = np.where(usable, share, 0.0)
+            family = int(is_open)
+            weight[family] = weight[family] + share
+            saving[family] = saving[family] + share * np.where(usable, appraisal.net[:, k], 0.0)
+        mean = [s / np.maximum(w, 1e-300) for s, w in zip(saving, weight, strict=True)]
+        inclusive = behaviour.inclusive_value(top, np.maximum(weight[0], 1e-300), dissimilarity)
+        closed = mean[0] * behaviour.surplus_share(inclusive, beta)
+        added = behaviour.added_surplus_share(top, weight[0], weight[1], beta, dissimilarity)
+        return np.asarray(np.where(feasible, closed + mean[1] * added, 0.0))
 
     # --- accounts and signals ---------------------------------------------------------------
 
@@ -607,6 +613,7 @@ class Economy:
         gains = per_value[bound.benefit_class]
         gain = (value * gains).sum(axis=(1, 2))
         usage = totals.usage * WEIGHT_UNIT
+        upstream = (totals.firms * WEIGHT_UNIT * offered.upstream_cost).sum(axis=1) / 12.0
         firms = totals.firms * WEIGHT_UNIT
         services = usage * offered.reference_seat_cost / 12.0
         subsidies = (usage * offered.seat_subsidy).sum(axis=1) / 12.0
@@ -617,7 +624,11 @@ class Economy:
         set_up = (totals.new_scale * WEIGHT_UNIT * offered.set_up_cost).sum(axis=1)
         compliance = (firms * offered.compliance_cost).sum(axis=1) / 12.0
         hours = (
-            set_up + totals.moving + compliance + values["hurdle.real_share"] * totals.hurdle / 12.0
+            set_up
+            + totals.moving
+            + compliance
+            + upstream
+            + values["hurdle.real_share"] * totals.hurdle / 12.0
         )
         hardware = (firms * offered.hardware_cost).sum(axis=1) / (
             12.0 * values["cost.hardware_life"]

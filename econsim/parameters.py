@@ -281,6 +281,12 @@ UNCERTAINTIES = _table(
             "assumption: NTIA comments 9-10 count stocks, not responses; 0 is in the range",
         ),
         (
+            "supply.pool_recovery", 0.05, "1/month", 0.0, 1.0,
+            "Share of a lost open pool that comes back each month once nothing keeps it away "
+            "(0: never, a point of no return; 1: at once).",
+            "assumption: LAION 2023 names a possible point of no return; no measurement",
+        ),
+        (
             "supply.fit_pool_elasticity", 0.05, "1", 0.0, 0.5,
             "Elasticity of the fit of open options to the open pool (variants per sector).",
             "assumption: NTIA comments 9-10 count stocks, not responses; 0 is in the range",

@@ -218,6 +218,7 @@ class Offers:
         foreign_share: of payments, ``[cells, options]``.
         set_up_cost: of a firm of 10 persons, ``[cells, options]``.
         hardware_cost: per firm; hosting_cost, compliance_cost: per firm and year.
+        upstream_cost: duties of deployers that resident developers bear, per using firm and year.
         misuse_cost: social cost per using firm and year (never in GDP), ``[cells, options]``.
         common: log hurdle of all options, ``[cells]``.
         perceived_risk, confidentiality, dependence: what each adds to the log hurdle,
@@ -250,6 +251,7 @@ class Offers:
     hardware_cost: np.ndarray
     hosting_cost: np.ndarray
     compliance_cost: np.ndarray
+    upstream_cost: np.ndarray
     misuse_cost: np.ndarray
     common: np.ndarray
     perceived_risk: np.ndarray
@@ -308,7 +310,13 @@ MECHANISMS: dict[str, tuple[str, ...]] = {
     "dependence": ("dependence", "switching_multiple"),
     "perceived_risk": ("perceived_risk", "common"),
     "entry": ("variety",),
-    "compliance": ("set_up_cost", "hardware_cost", "hosting_cost", "compliance_cost"),
+    "compliance": (
+        "set_up_cost",
+        "hardware_cost",
+        "hosting_cost",
+        "compliance_cost",
+        "upstream_cost",
+    ),
     "considering": ("considering_pace",),
     "public_support": ("voucher_rate", "voucher_cap", "seat_subsidy", "programme", "misuse_cost"),
     "residence_and_imports": ("foreign_share",),
@@ -381,7 +389,9 @@ def offers(
     closed_multiple, seat_cost, reference = _prices(setting, terms, base, presence, reentry)
     mass = np.float64(supply.reentry_mass(presence, reentry, values["choice.open_share"]))
     compliance = terms.option["option.compliance_cost"].copy()
-    compliance[:, setting.open_weights] *= 1.0 - terms.scalar("supply.upstream_share")
+    pushed = np.where(setting.open_weights, terms.scalar("supply.upstream_share"), 0.0)
+    upstream = compliance * pushed[None, :] * values["supply.domestic_pool_share"]
+    compliance *= 1.0 - pushed[None, :]
     subsidy = terms.option["option.price_subsidy"]
     years = (month - values["survey.reference_month"]) / 12.0
     maturity = terms.economy["firms.maturity"]
@@ -401,6 +411,7 @@ def offers(
         hardware_cost=terms.option["option.hardware_cost"],
         hosting_cost=terms.option["option.hosting_cost"],
         compliance_cost=compliance,
+        upstream_cost=upstream,
         misuse_cost=terms.option["option.misuse_cost"],
         common=setting.hurdle_shift
         - values["hurdle.decline"] * years
@@ -489,7 +500,8 @@ def _open_pool(
 
     Duties (own, expected liability, and those pushed upstream from deployers) silence
     contributors whose budget they exceed, on the share of models in scope, beyond the duty's
-    threshold, and less what an exemption lifts below systemic risk.
+    threshold, and less what an exemption lifts: from base models below systemic risk, and from
+    variants, which are small models, always.  A lost pool comes back slowly.
     """
     values = setting.values
     money = values["economy.currency_per_eur"]
@@ -501,24 +513,30 @@ def _open_pool(
         pushed = upstream * float((cost * weights).sum()) * values["supply.deployers_per_variant"]
     reached = supplied.open_frontier > terms.scalar("supply.duty_threshold")
     exempt = supplied.open_frontier <= terms.scalar("supply.systemic_threshold")
-    lifted = 1.0 - (terms.scalar("supply.exemption") if exempt else 0.0)
+    lifted = 1.0 - terms.scalar("supply.exemption")
     licensed = supplied.open_frontier > terms.scalar("supply.licence_threshold")
     licence = terms.scalar("supply.licence_cost") if licensed else 0.0
     pool = terms.scalar("supply.open_pool")
     result = []
     base_duty = terms.scalar("supply.base_duty") if reached else 0.0
     variant_duty = terms.scalar("supply.variant_duty") + pushed if reached else 0.0
-    for duty, kind in ((base_duty + licence, "base"), (variant_duty, "variant")):
+    base_duty = (base_duty + licence) * (lifted if exempt else 1.0)
+    for duty, kind in ((base_duty, "base"), (variant_duty * lifted, "variant")):
         silenced = float(
             supply.silenced_share(
-                np.float64(duty * lifted),
+                np.float64(duty),
                 money * values[f"supply.{kind}_budget"],
                 values[f"supply.{kind}_budget_spread"],
                 values["supply.silencing"],
             )
         )
         result.append(pool * (1.0 - terms.scalar("supply.duty_scope") * silenced))
-    return result[0], result[1]
+    recovery = values["supply.pool_recovery"]
+    now = [np.float64(p) for p in (supplied.base_pool, supplied.variant_pool)]
+    supplied.base_pool, supplied.variant_pool = (
+        float(supply.pool_after(p, target, recovery)) for p, target in zip(now, result, strict=True)
+    )
+    return supplied.base_pool, supplied.variant_pool
 
 
 def _presence(setting: Setting, available: np.ndarray, arrived: np.ndarray) -> float:

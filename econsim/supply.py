@@ -22,6 +22,7 @@ RULES = (
     "reentry_mass",
     "silenced_share",
     "licensed",
+    "pool_after",
 )
 
 #: A licence threshold from here on means that no licence is needed.
@@ -109,6 +110,11 @@ def silenced_share(duty, budget, spread, response):
     return np.where(duty > 0.0, response * np.where(x > 0.0, 1.0 - tail, tail), 0.0)
 
 
+def pool_after(pool, target, recovery):
+    """Open pool after a month: it falls at once and recovers by a share of the gap each month."""
+    return np.where(target < pool, target, pool + recovery * (target - pool))
+
+
 def licensed(target, delayed, threshold, refusal):
     """Progress that a licence lets through.
 
@@ -136,12 +142,16 @@ class Supply:
     Attributes:
         frontier: ``ndarray[months + 1]``, closed frontier in months of reference pace.
         open_frontier: open frontier, same unit; never falls.
+        base_pool, variant_pool: developers of open base models and of variants relative to the
+            baseline; they fall at once and recover slowly.
         closed_released: best closed model released so far, same unit; never falls.
     """
 
     frontier: np.ndarray
     open_frontier: float = field(default=-1.0e9)
     closed_released: float = field(default=-1.0e9)
+    base_pool: float = 1.0
+    variant_pool: float = 1.0
 
     @classmethod
     def start(cls, months: int) -> Supply:

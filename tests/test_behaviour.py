@@ -433,3 +433,41 @@ def test_surplus_is_never_more_than_the_probability_of_use() -> None:
     inclusive = np.linspace(-10.0, 10.0, 101)
     share = behaviour.surplus_share(inclusive, 0.6)
     assert (share < behaviour.use_probability(inclusive)).all()
+
+
+def _nest_use(log_total: float, top: float, dissimilarity: float) -> float:
+    return 1.0 / (1.0 + np.exp(-(top + dissimilarity * log_total)))
+
+
+@pytest.mark.parametrize("beta", [0.3, 0.6, 1.2])
+@pytest.mark.parametrize("dissimilarity", [0.2, 0.5, 1.0])
+def test_added_surplus_is_the_integral_it_claims_to_be(beta: float, dissimilarity: float) -> None:
+    from scipy.integrate import quad
+
+    for top, before, added in ((-1.0, 1.0, 0.3), (0.5, 0.4, 2.0), (-3.0, 0.0, 1.0)):
+
+        def chosen(
+            x: float, top: float = top, before: float = before, added: float = added
+        ) -> float:
+            own = added * x ** (beta / dissimilarity)
+            total = before + own
+            return own / total * _nest_use(np.log(total), top, dissimilarity) if total else 0.0
+
+        found = behaviour.added_surplus_share(
+            np.array([top]), np.array([before]), np.array([added]), beta, dissimilarity
+        )
+        assert found[0] == pytest.approx(quad(chosen, 0.0, 1.0)[0], abs=2e-4)
+
+
+@given(st.floats(-5.0, 3.0), st.floats(0.0, 5.0), st.floats(0.0, 5.0), st.floats(0.0, 5.0))
+def test_options_that_are_added_never_lower_the_surplus(
+    top: float, before: float, worse: float, more: float
+) -> None:
+    """Revealed preference: none at all, a worse set, a better set of open options, in order."""
+    shares = [
+        behaviour.added_surplus_share(
+            np.array([top]), np.array([before]), np.array([added]), 0.6, 0.5
+        )[0]
+        for added in (0.0, worse, worse + more)
+    ]
+    assert 0.0 == shares[0] <= shares[1] + 1e-15 <= shares[2] + 2e-15 <= 1.0

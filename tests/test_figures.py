@@ -239,11 +239,14 @@ def test_the_table_is_what_is_drawn() -> None:
     assert shown == sorted(joint.data["mean"])
 
 
-def test_the_year_is_the_mean_of_its_months() -> None:
-    gdp = every_figure()[1]
-    months = gdp.data[gdp.data["period"].str.match(r"2024-\d\d$")]["mean"]
-    year = gdp.data[gdp.data["frequency"] == "year"]["mean"].iloc[0]
-    assert np.mean(months) == pytest.approx(year, rel=1e-9)
+def test_the_line_ends_at_the_mean_of_the_last_year() -> None:
+    figure = every_figure()[1]
+    last = figure.data[figure.data["period"] == "2024-12"].iloc[0]
+    year = figure.data[figure.data["frequency"] == "year"].iloc[0]
+    for column in ("mean", "low", "high"):
+        assert last[column] == pytest.approx(year[column], rel=1e-9)
+    (point,) = (t for t in figure.plotly().data if t.name == "Mean of 2024")
+    assert list(point.x) == ["2024-12"]
 
 
 def test_csv_and_json_hold_the_data_exactly() -> None:

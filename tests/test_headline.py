@@ -15,9 +15,8 @@ SMALL = {"rows": 1000, "replicates": 2, "workers": 1}
 
 @pytest.fixture(scope="module")
 def pair():  # type: ignore[no-untyped-def]
-    diverse, restrictive = simulate(
-        scenario.load("eu-diverse"), scenario.load("eu-restrictive"), **SMALL
-    )
+    names = ("eu-diverse", "eu-restrictive")
+    diverse, restrictive = simulate(*(scenario.load(n) for n in names), **SMALL)
     return compare(restrictive, diverse)
 
 
@@ -53,7 +52,7 @@ def test_a_scenario_against_itself_differs_by_nothing() -> None:
         same.break_even_misuse(2035)
 
 
-def test_break_even_misuse_cost_and_probability_of_loss(pair) -> None:  # type: ignore[no-untyped-def]
+def test_break_even_misuse_and_probability_of_loss(pair) -> None:  # type: ignore[no-untyped-def]
     even = pair.break_even_misuse(2035)
     assert even.unit == "EUR per open user and year"
     users = (
@@ -68,7 +67,8 @@ def test_break_even_misuse_cost_and_probability_of_loss(pair) -> None:  # type: 
 def test_benefit_and_cost_of_a_programme() -> None:
     text = (
         "title: skills\nextends: eu-diverse\ninstruments:\n"
-        "  - skills_programme: {from: 2026-01, considering_pace: 1.5, per_year: 1.0e+9, unit: EUR}\n"
+        "  - skills_programme:\n"
+        "      {from: 2026-01, considering_pace: 1.5, per_year: 1.0e+9, unit: EUR}\n"
     )
     base, skills = simulate(scenario.load("eu-diverse"), scenario.loads(text, "skills"), **SMALL)
     found = compare(skills, base).benefit_cost(2026, 2035, 0.03, 1.2)
@@ -101,3 +101,13 @@ def test_holding_every_mechanism_leaves_no_effect() -> None:
     assert found["option_removal"].use.mean != found[mechanisms.NOTHING].use.mean
     # A mechanism that this ban does not touch carries nothing.
     assert found["considering"].use.mean == found[mechanisms.NOTHING].use.mean
+
+
+def test_freezing_costs_firms_less_than_withdrawing() -> None:
+    """As revealed preference demands, whatever GDP says."""
+    names = ("eu-diverse", "eu-ban-frozen", "eu-restrictive")
+    base, frozen, gone = simulate(
+        *(scenario.load(n) for n in names), rows=2000, replicates=2, workers=1
+    )
+    costs = [compare(x, base).difference("firms_surplus", 2032).mean for x in (frozen, gone)]
+    assert costs[1] < costs[0] < 0.0

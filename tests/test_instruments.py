@@ -307,8 +307,9 @@ DIRECTIONS = (
         rises=("general_users",), still=_FIRST_TIER,
     ),
     Direction(
+        # Not firms' surplus: less dependence draws users to closed options, which save less money.
         "portability", "dependence_cut", (0.0, 0.5, 1.0), parameters={"hurdle.dependence": 0.8},
-        rises=("general_users", "firms_surplus"),
+        rises=("general_users",),
     ),
     Direction(
         "supplier_shock", "price_rise", (-0.5, 0.0, 1.0, 5.0), body={"options": "closed_api"},
@@ -477,22 +478,29 @@ def test_duties_of_deployed_models_reach_their_share_only() -> None:
     assert 0.0 < lost_some == pytest.approx(share * lost_all)
 
 
-def test_an_exemption_holds_below_systemic_risk_only() -> None:
-    duties = named("obligations", start="2023-01", per_variant=5e3, unit="EUR")
+def test_an_exemption_of_base_models_holds_below_systemic_risk_only() -> None:
+    duties = named("obligations", start="2023-01", per_base_model=1e9, unit="EUR")
     threshold = 1e26
     exemption = named("open_exemption", start="2023-01", share=1.0, compute=threshold)
-    having = series(run(duties, exemption))
+    plain, having = series(run()), series(run(duties, exemption))
     values = build_scenario().values
     systemic = policy.capability_at_compute(
         threshold, values["supply.compute_2024"], values["supply.compute_growth"]
     )
-    pool = having["open_pool", "total"][24:, 0]
-    # The pool of a month is judged by the open frontier of the month before.
-    before = having["open_frontier", "total"][23:-1, 0]
-    below = before <= systemic
+    here, there = (s["open_frontier", "total"][:, 0] for s in (having, plain))
+    # A duty is judged by the open frontier of the month before.
+    below = np.r_[True, here[:-1] <= systemic]
     assert below.any() and not below.all()
-    assert (pool[below] == 1.0).all()
-    assert (pool[~below] < 0.6).all()
+    assert (here[below] == there[below]).all()
+    # Beyond it developers fall silent and open models fall behind.
+    assert (here[~below] < there[~below])[1:].any() and here[-1] < there[-1]
+
+
+def test_variants_are_small_models_and_stay_exempt() -> None:
+    duties = named("obligations", start="2023-01", per_variant=5e3, unit="EUR")
+    exemption = named("open_exemption", start="2023-01", share=1.0, compute=1e25)
+    assert series(run(duties))["open_pool", "total"][-1, 0] < 0.6
+    assert (series(run(duties, exemption))["open_pool", "total"] == 1.0).all()
 
 
 def test_half_an_exemption_is_half_the_duty() -> None:

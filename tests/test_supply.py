@@ -337,3 +337,15 @@ def test_licences_delay_and_refuse_beyond_their_threshold() -> None:
     assert refused[119][1] == 60.0
     for path in (slow, refused):
         assert (np.diff(np.array(path), axis=0) >= 0.0).all(), "what is released stays released"
+
+
+def test_a_lost_pool_falls_at_once_and_comes_back_slowly() -> None:
+    one = np.float64(1.0)
+    assert supply.pool_after(one, 0.2, 0.05) == 0.2
+    back = np.float64(0.2)
+    for _ in range(12):
+        back = supply.pool_after(back, 1.0, 0.05)
+    assert 0.2 < back < 1.0
+    assert supply.pool_after(np.float64(0.2), 1.0, 0.0) == 0.2
+    assert supply.pool_after(np.float64(0.2), 1.0, 1.0) == 1.0
+    assert supply.pool_after(one, 1.0, 0.05) == 1.0

@@ -331,7 +331,7 @@ def draw_gdp(figure: Figure) -> Any:
     )
     chart.add_trace(
         go.Scatter(
-            x=[f"{year}-07"],
+            x=[f"{year}-12"],  # where the line is the mean of that year
             y=[end.mean],
             mode="markers",
             marker={"color": INK, "size": 9, "line": {"color": "white", "width": 1}},
@@ -355,7 +355,7 @@ def draw_gdp(figure: Figure) -> Any:
         font={"color": INK, "size": 12},
     )  # fmt: skip
     unit = str(yearly["unit"]).partition(",")[0]
-    _panel_heading(chart, f"Difference in GDP, {unit}", 1)
+    _panel_heading(chart, f"Difference in GDP, {unit}, twelve-month mean", 1)
     _start_line(chart, figure.marks.get("start"), 1, words=True, top=abs(reach[0]) < abs(reach[1]))
     return chart
 

@@ -721,6 +721,25 @@ def regions(
 
 
 @app.command()
+def claims(
+    out: Annotated[Path, typer.Option("--out", help="the Markdown page")] = Path("docs/claims.md"),
+    firms: Firms = None,
+    replicates: Replicates = None,
+    workers: Workers = None,
+) -> None:
+    """Run the scenario library and write the claims table (claim, file, what the model says)."""
+    from econsim.experiments import claims as library
+
+    rows = _rows(firms) or library.ROWS
+    with _progress("running the library") as report:
+        library.write_page(
+            out, rows=rows, replicates=replicates or library.REPLICATES, workers=workers,
+            progress=report,
+        )  # fmt: skip
+    _say(f"wrote {out}")
+
+
+@app.command()
 def mechanisms(
     a: Annotated[str, typer.Argument(help="scenario acted upon")] = "eu-restrictive",
     b: Annotated[str, typer.Argument(help="scenario whose path is imposed")] = "eu-diverse",

@@ -33,8 +33,6 @@ WRONG_INPUT, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 4, 5, 130
 #: The pairs that run when no scenario is named.
 HEADLINE_PAIRS = (("eu-diverse", "eu-restrictive"), ("us-diverse", "us-restrictive"))
 HEADLINE_YEAR = 2035
-#: Rows and replicates of the joint-axes grid: coarser than the headline itself.
-GRID_ROWS, GRID_REPLICATES = 8_000, 4
 
 app = typer.Typer(
     name="econsim",
@@ -241,8 +239,8 @@ def _run_group(
     comparisons = [compare(r, results[0]) for r in results[1:]]
     points: dict[str, list[GridPoint]] = {}
     if comparisons and grid:
-        small = min(GRID_ROWS, rows) if isinstance(rows, int) else GRID_ROWS
-        few = GRID_REPLICATES if replicates is None else min(GRID_REPLICATES, replicates)
+        small = min(headline.GRID_ROWS, rows) if isinstance(rows, int) else headline.GRID_ROWS
+        few = min(headline.GRID_REPLICATES, replicates or headline.GRID_REPLICATES)
         with _progress("over lambda and open share") as report:
             sets = headline.run_grid(
                 group, rows=small, replicates=few, seed=seed, workers=workers, progress=report

@@ -64,7 +64,10 @@ def build(folder: str | Path | None = None, regions: Sequence[str] = tuple(HEADL
     Returns:
         The folder, with one subfolder for each region.
     """
-    from econsim.cli import GRID_REPLICATES, GRID_ROWS  # the same grid as `econsim run`
+    from econsim.experiments.headline import (
+        GRID_REPLICATES,
+        GRID_ROWS,
+    )  # the same grid as `econsim run`
 
     target = FOLDER if folder is None else Path(folder)
     for region in regions:

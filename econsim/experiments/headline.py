@@ -18,6 +18,8 @@ OPEN_SHARE = "choice.open_share"
 #: Grid of the joint axes: low, default and high of each prior.
 LAMBDA_GRID = (0.2, 0.5, 0.8)
 OPEN_SHARE_GRID = (0.05, 0.15, 0.3)
+#: Its rows and replicates: coarser than the headline itself.
+GRID_ROWS, GRID_REPLICATES = 8_000, 4
 
 #: Rows of the headline table: label, outcome, dimension, group.
 ROWS = (

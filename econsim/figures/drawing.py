@@ -334,6 +334,7 @@ def draw_gdp(figure: Figure) -> Any:
             x=[f"{year}-12"],  # where the line is the mean of that year
             y=[end.mean],
             mode="markers",
+            cliponaxis=False,
             marker={"color": INK, "size": 9, "line": {"color": "white", "width": 1}},
             name=f"Mean of {year}",
             hovertemplate=f"mean of {year}: {number(end)} ({interval(end)})<extra></extra>",

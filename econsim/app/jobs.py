@@ -66,11 +66,11 @@ def run(order: Order, progress: Callable[[float], None] | None = None) -> Answer
         order: what to run.
         progress: called with the share of the work done.
     """
+    from econsim.experiments import headline
     from econsim.experiments.headline import (
         GRID_REPLICATES,
         GRID_ROWS,
     )  # the same grid as `econsim run`
-    from econsim.experiments import headline
     from econsim.experiments.simulation import simulate
     from econsim.results import subset
 

@@ -691,9 +691,12 @@ class Economy:
                 reached = self.bound.masks[entry.where]
                 asked = float(vouchers[reached].sum())
                 left = budget.total - self.spent[number]
-                if asked > left:
+                if asked < left:
+                    self.spent[number] += asked
+                else:
                     vouchers[reached] *= left / asked
-                self.spent[number] += min(asked, left)
+                    # To the last cent: what rounding left over would keep the offer standing.
+                    self.spent[number] = budget.total
 
     def _next_signals(self, offered: Offers) -> setting.Signals:
         """What suppliers know next month: closed suppliers' rents relative to the reference."""

@@ -203,15 +203,17 @@ def test_the_reference_population_stands_for_all(build: Callable[..., Scenario])
         assert small == pytest.approx(large, abs=0.01)
 
 
+@pytest.mark.parametrize("reentry", [0.0, 0.5, 1.0])
 def test_a_ban_in_the_homogeneous_limit(
-    build: Callable[..., Scenario], ban: Callable[..., dict]
+    reentry: float, build: Callable[..., Scenario], ban: Callable[..., dict]
 ) -> None:
     """One kind of firm that considers AI: log odds of use fall by ``lambda ln(1 - s_open)``.
 
-    Through the whole path from a scenario file to the value of options; without the price
-    response and re-entry, which the line leaves out.
+    Through the whole path from a scenario file to the value of options, without the price
+    response.  Developers who re-enter as closed suppliers give back their part of the population's
+    open share: with all of them the nest of the average firm is what it was.
     """
-    for dissimilarity, open_share in GRID:
+    for dissimilarity, open_share in GRID if reentry == 0.0 else GRID[2:4]:
         plain = {
             "choice.lambda": dissimilarity,
             "choice.open_share": open_share,
@@ -219,7 +221,8 @@ def test_a_ban_in_the_homogeneous_limit(
             "supply.vendor_pass_through": 0.0,
         }
         free = build("EU27", parameters=plain, last="2024-12")
-        banned = build("EU27", ban("2023-12", reentry_share=0.0), parameters=plain, last="2024-12")
+        left = ban("2023-12", reentry_share=reentry)
+        banned = build("EU27", left, parameters=plain, last="2024-12")
         month = int(free.values["survey.reference_month"])
         users = []
         for scenario in (free, banned):
@@ -234,6 +237,7 @@ def test_a_ban_in_the_homogeneous_limit(
         assert (after[bound.open_weights] == 0.0).all()
         share = before[bound.open_weights].sum() / before.sum()
         odds = [p.sum() / (1.0 - p.sum()) for p in (before, after)]
+        kept = (1.0 - share) * (1.0 + reentry * open_share / (1.0 - open_share))
         assert np.log(odds[1] / odds[0]) == pytest.approx(
-            dissimilarity * np.log(1.0 - share), rel=1e-9
+            dissimilarity * np.log(kept), rel=1e-9, abs=1e-12
         )

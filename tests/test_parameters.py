@@ -144,6 +144,11 @@ CONTEXT: dict[str, dict[str, Any]] = {
             }
         ]
     },
+    "supply.pool_recovery": {
+        "instruments": [
+            {"open_release_ban": {**WITHDRAWAL["open_release_ban"], "until": "2024-09"}}
+        ]
+    },
     "supply.pool_elasticity": {"instruments": [adjust("supply.open_pool", "scale", 0.4)]},
     "supply.lag_pool_elasticity": {"instruments": [adjust("supply.open_pool", "scale", 0.4)]},
     "supply.fit_pool_elasticity": {"instruments": [adjust("supply.open_pool", "scale", 0.4)]},

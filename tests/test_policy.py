@@ -501,16 +501,33 @@ def test_a_voucher_ends_when_its_budget_is_spent(
 ) -> None:
     unlimited = spending(run(build("EU27", voucher())))
     assert (unlimited[:36] == 0.0).all() and (unlimited[36:] > 0.0).mean() > 0.9
-    budget = 0.3 * unlimited.sum()
-    paid = spending(engine.run(build("EU27", voucher(budget=budget))))
-    total = paid.sum()
-    assert total == pytest.approx(budget, rel=1e-12)
-    spent = np.flatnonzero(np.cumsum(paid) >= budget * (1.0 - 1e-12))[0]
-    assert spent < 71, "the budget must run out within the run for this test"
-    assert (paid[spent + 1 :] == 0.0).all()
-    # Before that month nothing differs from the unlimited voucher; in it what is left is shared.
-    assert (paid[:spent] == unlimited[:spent]).all()
-    assert 0.0 < paid[spent] <= unlimited[spent]
+    for share in (0.1, 0.3, 0.37):
+        budget = share * unlimited.sum()
+        economy = run(build("EU27", voucher(budget=budget)))
+        paid = spending(economy)
+        # Every cent of the budget is paid, and not one more.
+        assert paid.sum() == pytest.approx(budget, rel=1e-9)
+        spent = int(np.flatnonzero(np.cumsum(paid) >= budget * (1.0 - 1e-9))[0])
+        assert spent < 71, "the budget must run out within the run for this test"
+        assert (paid[spent + 1 :] == 0.0).all()
+        # Up to that month nothing differs from the unlimited voucher; then the offer ends.
+        assert (paid[:spent] == unlimited[:spent]).all() and 0.0 < paid[spent] <= unlimited[spent]
+        assert economy.spent == [budget]
+        assert economy.offered is not None
+        assert (economy.offered.voucher_rate == 0.0).all()
+        assert (economy.offered.voucher_cap == 0.0).all()
+
+
+def test_a_spent_budget_ends_the_offer_and_nothing_else() -> None:
+    item = policy.INSTRUMENTS["adoption_voucher"].model_validate(voucher()["adoption_voucher"])
+    package = expand(item, adjustment("hurdle.level", start="2024-01", scale=0.5))
+    month = policy.month_index("2025-01")
+    offered, ended = (terms(package, month, exhausted=(flag,)) for flag in (False, True))
+    assert (offered.economy["voucher.rate"] == 0.5).all()
+    assert (offered.economy["voucher.cap"] == 2000.0).all()
+    assert (ended.economy["voucher.rate"] == 0.0).all()
+    assert (ended.economy["voucher.cap"] == 0.0).all()
+    assert (ended.economy["hurdle.level"] == 0.5).all()
 
 
 def test_a_voucher_reaches_its_target_and_brings_users(

@@ -112,7 +112,7 @@ def _month() -> str:
     assert isinstance(tree, ast.FunctionDef)
     first = tree.body[1].lineno
     body = "\n".join(source.splitlines()[first - 1 :])
-    return "```python\n" + textwrap.dedent(body).strip() + "\n```"
+    return "```text\n" + textwrap.dedent(body).strip() + "\n```"
 
 
 def _tables() -> str:

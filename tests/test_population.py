@@ -132,14 +132,17 @@ def test_sizes_are_heavy_tailed(region: str, rows: int) -> None:
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_productivity_differs_within_cells(region: str) -> None:
-    firms = people(region, 5000)
-    log_productivity = np.log(firms.value_added / firms.persons)
-    count = np.bincount(firms.cell, minlength=firms.cells.count)
-    mean = np.bincount(firms.cell, weights=log_productivity, minlength=firms.cells.count)
-    within = log_productivity - (mean / np.maximum(count, 1))[firms.cell]
-    full = count[firms.cell] >= 8
-    assert 0.3 < within[full].std() < 0.7
+def test_productivity_differs_within_cells_and_is_luck(region: str) -> None:
+    spread = []
+    for seed in (1, 2):
+        firms = people(region, 5000, seed)
+        log_productivity = np.log(firms.value_added / firms.persons)
+        count = np.bincount(firms.cell, minlength=firms.cells.count)
+        mean = np.bincount(firms.cell, weights=log_productivity, minlength=firms.cells.count)
+        within = log_productivity - (mean / np.maximum(count, 1))[firms.cell]
+        spread.append(within[count[firms.cell] >= 8])
+        assert 0.3 < spread[-1].std() < 0.7
+    assert abs(np.corrcoef(*spread)[0, 1]) < 0.1
 
 
 # --- Seeds and growth -----------------------------------------------------------------------------

@@ -307,12 +307,14 @@ class Record:
             group.
         labels: dimension -> labels of its groups.
         year_end: year -> ``ndarray[firms]`` of options, in the order of ``Firms``.
+        year_end_surplus: year -> ``ndarray[firms]`` of weighted surplus, currency a year.
         worst_identity: largest relative error of an accounting identity.
     """
 
     series: dict[tuple[str, str], np.ndarray]
     labels: dict[str, tuple[str, ...]]
     year_end: dict[int, np.ndarray]
+    year_end_surplus: dict[int, np.ndarray]
     worst_identity: float = 0.0
 
 
@@ -725,7 +727,7 @@ class Economy:
             for name, dimensions in RECORDED.items()
             for dimension in ("total", *dimensions)
         }
-        return Record(series, labels, {})
+        return Record(series, labels, {}, {})
 
     def _record(self, offered: Offers, closed: accounts.Month) -> None:
         """Write the month's outcomes; money is per year."""
@@ -821,7 +823,9 @@ class Economy:
             series[name, "total"][month, 0] = value
         self.record.worst_identity = max(self.record.worst_identity, closed.worst)
         if month % 12 == 11:
-            self.record.year_end[2021 + month // 12] = self.firms.option.astype(np.int8)
+            year = 2021 + month // 12
+            self.record.year_end[year] = self.firms.option.astype(np.int8)
+            self.record.year_end_surplus[year] = self.firms.surplus.copy()
 
 
 def run(

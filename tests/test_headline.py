@@ -48,6 +48,7 @@ def test_a_scenario_against_itself_differs_by_nothing() -> None:
     for line in headline.lines(same, 2035):
         assert line.difference.mean == 0.0
         assert line.difference.low == line.difference.high == 0.0
+    assert (again.yearly("worse_off", 2035) == 0.0).all()
     with pytest.raises(ResultsError, match="no difference in open users"):
         same.break_even_misuse(2035)
 
@@ -87,6 +88,14 @@ def test_lost_and_diverted_users_add_up(pair) -> None:  # type: ignore[no-untype
     change = pair.a.yearly("users", 2035) - pair.b.yearly("users", 2035)
     assert (gained - lost) == pytest.approx(change, rel=1e-6, abs=1.0)
     assert (pair.a.yearly("diverted_users", 2035) > 0.0).all()
+
+
+def test_only_firms_that_consider_ai_can_be_worse_off(pair) -> None:  # type: ignore[no-untyped-def]
+    worse = pair.a.yearly("worse_off", 2035)
+    assert (worse > 0.0).all()
+    assert (worse <= pair.b.yearly("considering", 2035) + 1e-9).all()
+    by_size = pair.a.yearly("worse_off", 2035, "size_class", "10-249")
+    assert (by_size > 0.0).all()
 
 
 def test_holding_every_mechanism_leaves_no_effect() -> None:

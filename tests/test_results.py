@@ -38,7 +38,7 @@ def made(build: Build, ban: Any) -> list[Results]:
 
 
 def test_every_outcome_has_words_unit_and_a_recorded_series(made: list[Results]) -> None:
-    against_baseline = {"lost_users", "diverted_users", "gained_users"}
+    against_baseline = {"lost_users", "diverted_users", "gained_users", "worse_off_firms"}
     for name, outcome in OUTCOMES.items():
         assert outcome.name == name
         assert outcome.label and outcome.definition.endswith(".")

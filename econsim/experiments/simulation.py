@@ -87,7 +87,7 @@ def perform(task: Task, progress: Callable[[int, int], None] | None = None) -> D
 
 
 def _against(base: engine.Economy, other: engine.Economy) -> Series:
-    """Lost, diverted and gained users of a scenario against its baseline, at year ends.
+    """Lost, diverted and gained users, and firms worse off, against the baseline, at year ends.
 
     The same firm is compared with itself in the other world, which needs the same rows, luck and
     options; other pairs get no such series.
@@ -103,7 +103,7 @@ def _against(base: engine.Economy, other: engine.Economy) -> Series:
     size = cells.size[base.firms.cell]
     weight = base.firms.weight * engine.WEIGHT_UNIT
     is_open = np.r_[False, base.bound.open_weights]
-    names = ("lost_users", "diverted_users", "gained_users")
+    names = ("lost_users", "diverted_users", "gained_users", "worse_off_firms")
     result: Series = {}
     for name in names:
         result[name, "total"] = np.full((base.bound.months, 1), np.nan)
@@ -116,6 +116,8 @@ def _against(base: engine.Economy, other: engine.Economy) -> Series:
             "lost_users": (here > 0) & (there == 0),
             "diverted_users": is_open[here] & (there > 0) & ~is_open[there],
             "gained_users": (here == 0) & (there > 0),
+            "worse_off_firms": other.record.year_end_surplus[year]
+            < base.record.year_end_surplus[year],
         }
         month = (year - 2021) * 12 + 11
         for name, flag in flags.items():

@@ -73,10 +73,10 @@ def parameters_page() -> str:
 def outcomes_page() -> str:
     """Every outcome, from ``econsim.results``, with the dimensions the engine records."""
     from econsim.engine import RECORDED
+    from econsim.experiments.simulation import AGAINST_BASELINE
     from econsim.results import OUTCOMES
 
-    against = {"lost_users": ("size_class",), "diverted_users": ("size_class",)}
-    against["gained_users"] = ("size_class",)
+    against = {name: ("size_class",) for name in AGAINST_BASELINE}
     rows = []
     for o in OUTCOMES.values():
         dimensions = {**RECORDED, **against}[o.numerator]

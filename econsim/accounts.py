@@ -144,13 +144,11 @@ class Ledger:
 
     def total(self, side: str, items: tuple[str, ...], accounts: tuple[str, ...]) -> float:
         """Sum of the legs of one side, of given items, in given accounts."""
-        return float(
-            sum(
-                leg.amount
-                for leg in self.legs
-                if leg.side == side and leg.item in items and leg.account in accounts
-            )
-        )
+        total = 0.0
+        for leg in self.legs:  # sum() rounds differently from Python 3.12 on
+            if leg.side == side and leg.item in items and leg.account in accounts:
+                total += leg.amount
+        return total
 
 
 #: Items that buy final goods and services.
@@ -225,7 +223,8 @@ def close(flows: Flows) -> Month:
     deepened = flows.channels.capital_deepening * max(change, 0.0)
     book = _book(flows, output, value_added, rest_output, supplier_labour, baseline_gdp, deepened)
     ledger = _post(book)
-    gdp, worst = check(ledger, book)
+    _, worst = check(ledger, book)
+    gdp = book["value_added"]
     return Month(
         gdp=gdp,
         gni=gdp - book["rents_foreign"],
@@ -329,8 +328,10 @@ def _book(
     book["taxes"] = book["government"] + book["vouchers"]
     book["investment_finance"] = book["investment_domestic"] + book["hardware"]
     book["net_lending"] = net_exports * baseline_gdp
-    income = sum(book[f"{kind}_{p}"] for kind in ("wages", "profits")
-                 for p in ("firms", "suppliers", "rest"))  # fmt: skip
+    income = 0.0
+    for kind in ("wages", "profits"):
+        for producer in ("firms", "suppliers", "rest"):
+            income += book[f"{kind}_{producer}"]
     # Households spend what they do not save: investment finance and lending abroad.
     book["consumption"] = income - book["taxes"] - book["investment_finance"] - book["net_lending"]
     return book

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 Series = dict[tuple[str, str], np.ndarray]
 Progress = Callable[[float], None]
 
+#: Series that exist only against a baseline: the same firm in two worlds, at year ends.
+AGAINST_BASELINE = ("lost_users", "diverted_users", "gained_users", "worse_off_firms")
+
 #: Firm-months below which starting processes costs more than it saves.
 _SMALL = 2.0e7
 
@@ -103,9 +106,8 @@ def _against(base: engine.Economy, other: engine.Economy) -> Series:
     size = cells.size[base.firms.cell]
     weight = base.firms.weight * engine.WEIGHT_UNIT
     is_open = np.r_[False, base.bound.open_weights]
-    names = ("lost_users", "diverted_users", "gained_users", "worse_off_firms")
     result: Series = {}
-    for name in names:
+    for name in AGAINST_BASELINE:
         result[name, "total"] = np.full((base.bound.months, 1), np.nan)
         result[name, "size_class"] = np.full((base.bound.months, len(cells.size_classes)), np.nan)
     for year, here in base.record.year_end.items():

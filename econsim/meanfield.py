@@ -9,6 +9,7 @@ it serves fitting: milliseconds instead of seconds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -240,7 +241,7 @@ def target_shares(scenario: Scenario) -> np.ndarray:
     options = list(scenario.options.values())
     here = [month_index(o.arrival) <= month for o in options]
     family = {
-        flag: sum(
+        flag: math.fsum(
             o.target_share
             for o, h in zip(options, here, strict=True)
             if h and o.open_weights == flag

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from econsim.arithmetic import exp, log, sine  # noqa: F401  (sine: one arithmetic for compilers)
+from econsim.arithmetic import exp, log
 
 #: Utility of an infeasible or absent option: finite, so that no infinity enters arithmetic.
 NEVER = -1.0e30

@@ -7,11 +7,9 @@ million, and it gives equal bits on a whole array, on one row, and compiled (see
 said otherwise.  Equations: ``docs/model.md``.
 """
 
-from functools import lru_cache
-
 import numpy as np
 
-from econsim.arithmetic import exp, log
+from econsim.arithmetic import exp, log, where
 
 #: Utility of an infeasible or absent option: finite, so that no infinity enters arithmetic.
 NEVER = -1.0e30
@@ -43,6 +41,7 @@ RULES = (
     "use_probability",
     "realised_hurdle",
     "next_tenure",
+    "whole_money",
 )
 
 
@@ -156,17 +155,17 @@ def option_value(benefit_, cost, trait, taste, beta):
         beta: elasticity of the odds to net saving.
     """
     net = benefit_ - cost
-    return np.where(net > 0.0, beta * (log(np.maximum(net, 1e-9)) - trait) + taste, NEVER)
+    return where(net > 0.0, beta * (log(np.maximum(net, 1e-9)) - trait) + taste, NEVER)
 
 
 def better_value(best, value):
     """The larger of the best utility so far and an option's."""
-    return np.where(value > best, value, best)
+    return where(value > best, value, best)
 
 
 def better_option(best, chosen, value, option):
     """The option with the larger utility; the earlier one at a tie."""
-    return np.where(value > best, option, chosen)
+    return where(value > best, option, chosen)
 
 
 def shock(gumbel_draw, log_stable, dissimilarity):
@@ -210,7 +209,7 @@ def next_tenure(tenure, was_user, same_family, carry_over):
     """
     grown = np.minimum(tenure + 1, TENURE_CLASSES - 1)
     moved = np.floor(carry_over * grown)
-    return np.where(was_user, np.where(same_family, grown, moved), 0)
+    return where(was_user, where(same_family, grown, moved), 0)
 
 
 def learning_curve(start: float, time: float) -> np.ndarray:
@@ -222,70 +221,21 @@ def learning_curve(start: float, time: float) -> np.ndarray:
     return start + (1.0 - start) * (1.0 - exp(-months / time))
 
 
-#: Gauss-Legendre nodes and weights on (0, 1) for the surplus integrals.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
-_NODES = 0.5 * (_NODES + 1.0)
-_WEIGHTS = 0.5 * _WEIGHTS
+def whole_money(money):
+    """Money as a whole number of at most 24 binary digits: exact in float32, and in any sum."""
+    return np.rint(np.float64(np.float32(money)))
 
 
-@lru_cache(maxsize=256)
-def _surplus_nodes(power: float) -> tuple[tuple[float, float], ...]:
-    """``x ** power`` and weight at each node; ``x = y ** 2`` makes the integrands smooth."""
-    return tuple(
-        (float(exp(np.float64(2.0 * power) * log(np.float64(node)))), 2.0 * weight * node)
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True)
-    )
+def surplus_nodes(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on (0, 1) of the surplus integrals, ``ndarray[count]`` each.
 
-
-def surplus_share(inclusive: np.ndarray, beta: float) -> np.ndarray:
-    r"""Surplus from a set of options as a share of their mean net saving.
-
-    The integral of the choice probability over net saving, from nothing to the present net saving
-    of all options together:
-
-    .. math:: \int_0^1 \frac{A x^\beta}{1 + A x^\beta}\,dx, \qquad A = e^{IV}
-
-    Args:
-        inclusive: :func:`inclusive_value`, ``ndarray[firms]``.
-        beta: elasticity of the odds to net saving.
-
-    Returns:
-        ``ndarray[firms]``, between 0 and 1.
+    Gauss-Legendre in ``y``, with ``x = y ** 2``, which makes the integrands smooth.
     """
-    odds = exp(inclusive)
-    total = np.zeros_like(odds)
-    for power, weight in _surplus_nodes(beta):
-        reached = odds * power
-        total += weight * (reached / (1.0 + reached))
-    return total
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes = 0.5 * (nodes + 1.0)
+    return nodes, weights * nodes
 
 
-def added_surplus_share(
-    top: np.ndarray, before: np.ndarray, added: np.ndarray, beta: float, dissimilarity: float
-) -> np.ndarray:
-    r"""Surplus that further options add, as a share of their own mean net saving.
-
-    The integral of the probability of choosing the added options over their net saving, from
-    nothing to what it is, the others being there:
-
-    .. math:: \int_0^1 \frac{T_a x^{\beta/\lambda}}{T(x)} \cdot
-              \frac{1}{1 + e^{-top} T(x)^{-\lambda}}\,dx, \qquad
-              T(x) = T_b + T_a x^{\beta/\lambda}
-
-    It is never negative: options that are added never lower the surplus, as revealed preference
-    demands, and options that get worse add less.
-
-    Args:
-        top: offset of utilities, ``ndarray[firms]``.
-        before, added: sums of ``exp((V - top) / lambda)`` over the two sets of options.
-        beta, dissimilarity: as in :func:`option_value` and :func:`shock`.
-
-    Returns:
-        ``ndarray[firms]``, between 0 and 1.
-    """
-    total = np.zeros_like(before)
-    for power, weight in _surplus_nodes(beta / dissimilarity):
-        reached = np.maximum(before + added * power, 1e-300)
-        use = use_probability(inclusive_value(top, reached, dissimilarity))
-        total += weight * (added * power / reached * use)
-    return total
+def node_powers(nodes: np.ndarray, power: float) -> np.ndarray:
+    """``x ** power`` at the nodes, with ``x = y ** 2``; ``ndarray[count]``."""
+    return np.asarray(exp(2.0 * power * log(nodes)))

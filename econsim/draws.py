@@ -60,6 +60,16 @@ def _mix(z):
     return z ^ (z >> _S31)
 
 
+def seed_start(seed):
+    """Where a seed's keys start, uint64 (``seed``: an integer from 0 to 2**63 - 1)."""
+    return np.uint64((int(seed) * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) & 0xFFFFFFFFFFFFFFFF)
+
+
+def key_of(start, identity):
+    """The 64-bit start of each firm's own sequence, from :func:`seed_start`."""
+    return _mix(_mix(identity ^ start) + start)
+
+
 def firm_key(seed, identity):
     """The 64-bit start of each firm's own sequence.
 
@@ -70,8 +80,7 @@ def firm_key(seed, identity):
     Returns:
         ``ndarray[firms]`` of uint64.
     """
-    start = (int(seed) * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D) & 0xFFFFFFFFFFFFFFFF
-    return _mix(_mix(identity ^ np.uint64(start)) + np.uint64(start))
+    return key_of(seed_start(seed), identity)
 
 
 def uniform(key, address, occasion):
@@ -86,7 +95,8 @@ def uniform(key, address, occasion):
     Returns:
         ``ndarray[firms]`` of float64.
     """
-    counter = (occasion << _S32) + address
+    # Of the key's shape, since a single number that overflows is worth a warning to NumPy.
+    counter = ((occasion + (key - key)) << _S32) + address
     u = (_mix(key + counter * _GAMMA) >> _S11) * _TWO_TO_MINUS_53 + _HALF_STEP
     # The half step rounds the very last of the 2**53 values up to 1, whose logarithm is 0.
     return np.minimum(u, _BELOW_ONE)
@@ -158,9 +168,11 @@ __all__ = [
     "exponential",
     "firm_key",
     "gumbel",
+    "key_of",
     "log_positive_stable",
     "logistic",
     "option_address",
+    "seed_start",
     "uniform",
     "uniforms",
 ]

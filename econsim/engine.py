@@ -1,28 +1,37 @@
-"""The month as a list, and the vectorised run.
+"""The month as a list, and the run.
 
-:class:`Economy` is the state of one run: firm columns, supply, considering, totals by cell.
-:meth:`Economy.month` is one readable list of what happens in a month; :func:`run` is one run.
+:class:`Worlds` are one or several worlds (scenarios, parameter sets) over one population: they
+share the firms' columns and luck and advance in one pass.  :meth:`Worlds.month` is one readable
+list of what happens in a month; :class:`Economy` is one of the worlds, and :func:`run` one run.
 Decisions use last month's signals, so the order in which firms act cannot matter; totals are sums
-of whole numbers, so the order in which they are added cannot matter either.
+of whole numbers, so the order in which they are added cannot matter either: any activation, any
+number of threads, blocks of any size, compiled or not, give the same bits.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
 
 import numpy as np
 
-from econsim import accounts, behaviour, data, draws, meanfield, population, setting, supply
+from econsim import (
+    accounts, behaviour, compiled, data, draws, evaluation, meanfield, population, setting, supply,
+)  # fmt: skip
+from econsim.evaluation import GROUPS, WEIGHT_UNIT
 from econsim.scenario import Scenario
 from econsim.setting import Offers, Setting
 
 logger = logging.getLogger(__name__)
 
-#: Weights are kept as whole numbers of this fraction of an enterprise.
-WEIGHT_UNIT = 2.0**-20
-_GROUPS = 2 * behaviour.TENURE_CLASSES
+#: Firm-months from which compiled code that is not at hand yet is worth its compilation.
+WORTH_COMPILING = 1.0e8
+#: Firm-months from which loading compiled code that is at hand is worth it.
+WORTH_LOADING = 1.0e7
 
 #: Outcomes recorded every month: name -> dimensions besides the total.
 RECORDED = {
@@ -70,70 +79,193 @@ RECORDED = {
 }
 
 
-@dataclass
-class Firms:
-    """Columns of all firms, sorted by evaluation month, then cell, then ordinal.
+@dataclass(frozen=True)
+class Population:
+    """The firms of a region as all worlds share them.
 
     Attributes:
-        cell: ``ndarray[firms]``, index into the cells.
-        ordinal: number within the cell; with the cell's code, the firm's identity.
-        key: start of the firm's own random numbers, uint64.
-        persons: persons engaged.
-        value_added: currency a year, prices of 2024, activity of the tables' year.
-        scale, wedge, hurdle: see :class:`econsim.setting.Traits`.
-        depth: share of the attainable saving realised.
-        deep: whether the firm is a deep user.
-        applicable: whether general-purpose AI applies to the firm.
-        threshold: cumulative hazard at which it begins to consider AI.
-        narrow: whether it uses narrow AI.
-        compliance: uniform draw; the firm can use an option available to a larger share.
-        weight: enterprises in units of WEIGHT_UNIT, whole numbers.
-        weight_usage, weight_value, weight_scale: weight times usage (persons engaged times
-            depth), value added and set-up scale, whole numbers.
+        cells: the cells.
+        people: columns, sorted by evaluation month, then cell, then ordinal.
         start: ``ndarray[13]``, first row of each evaluation month.
-        option: current option, 0 none, ``k + 1``.
-        tenure: years of experience, in classes.
-        epoch: evaluation at which the firm's draws were last made.
-        considering: whether it considers AI.
-        hurdle_money, surplus: of the last evaluation, weighted, whole currency units a year.
+        weight: ``ndarray[cells]``, enterprises per row, in whole units of WEIGHT_UNIT.
+        seed: run seed.
     """
 
-    cell: np.ndarray
-    ordinal: np.ndarray
-    key: np.ndarray
-    persons: np.ndarray
-    value_added: np.ndarray
-    scale: np.ndarray
-    wedge: np.ndarray
-    hurdle: np.ndarray
-    depth: np.ndarray
-    deep: np.ndarray
-    maturity: np.ndarray
-    applicable: np.ndarray
-    threshold: np.ndarray
-    narrow: np.ndarray
-    compliance: np.ndarray
-    weight: np.ndarray
-    weight_usage: np.ndarray
-    weight_value: np.ndarray
-    weight_scale: np.ndarray
+    cells: population.Cells
+    people: evaluation.People
     start: np.ndarray
-    option: np.ndarray
-    tenure: np.ndarray
-    epoch: np.ndarray
-    considering: np.ndarray
-    hurdle_money: np.ndarray
-    surplus: np.ndarray
+    weight: np.ndarray
+    seed: int
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.cell)
+        return len(self.people.cell)
+
+    @classmethod
+    def of(cls, region: str, rows: int | str, seed: int) -> Population:
+        """The population of a region.
+
+        Raises:
+            econsim.population.PopulationError: too few rows.
+        """
+        people = population.synthesise(region, rows, seed)
+        key = draws.firm_key(seed, people.identity())
+        luck = draws.uniform(key, draws.PURPOSES["evaluation_month"], np.uint64(0))
+        month = np.minimum(np.floor(luck * 12.0), 11.0).astype(np.int8)
+        order = np.argsort(month, kind="stable")
+        return cls(
+            people.cells,
+            evaluation.People(
+                people.cell[order].astype(np.int16),
+                people.ordinal[order].astype(np.uint32),
+                people.persons[order],
+                people.value_added[order],
+            ),
+            np.searchsorted(month[order], np.arange(13)),
+            np.rint(people.cell_weight / WEIGHT_UNIT),
+            seed,
+        )
 
 
-def _whole(values: np.ndarray) -> np.ndarray:
-    """Nearest whole numbers, still float64: sums below 2**53 are exact in any order."""
-    return np.rint(values)
+class Firms:
+    """The firms of one world, column by column: a view, sorted as the population.
+
+    What firms remember can be written through (``option``, ``tenure``, ``epoch``,
+    ``considering``, ``hurdle_money``, ``surplus``); everything else follows from a firm's
+    identity, its columns and the world's parameters, and is computed when asked for.
+    """
+
+    def __init__(self, shared: Population, bound: Setting, worlds: Worlds, lane: int) -> None:
+        """View one lane."""
+        self._shared, self._bound, self._worlds, self._lane = shared, bound, worlds, lane
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self._shared.rows
+
+    @property
+    def start(self) -> np.ndarray:
+        """``ndarray[13]``, first row of each evaluation month."""
+        return self._shared.start
+
+    @property
+    def cell(self) -> np.ndarray:
+        """Index into the cells."""
+        return self._shared.people.cell
+
+    @property
+    def ordinal(self) -> np.ndarray:
+        """Number within the cell; with the cell's code, the firm's identity."""
+        return self._shared.people.ordinal
+
+    @property
+    def persons(self) -> np.ndarray:
+        """Persons engaged."""
+        return self._shared.people.persons
+
+    @property
+    def option(self) -> np.ndarray:
+        """Current option, 0 none, ``k + 1``; uint8."""
+        return self._worlds.state.option[self._lane]
+
+    @property
+    def tenure(self) -> np.ndarray:
+        """Years of experience, in classes; uint8."""
+        return self._worlds.state.tenure[self._lane]
+
+    @property
+    def epoch(self) -> np.ndarray:
+        """Evaluation at which the firm's shocks were last drawn; uint8."""
+        return self._worlds.state.epoch[self._lane]
+
+    @property
+    def considering(self) -> np.ndarray:
+        """Whether it considers AI."""
+        return self._worlds.state.considering[self._lane].view(bool)
+
+    @property
+    def hurdle_money(self) -> np.ndarray:
+        """Realised hurdle of the last evaluation, weighted, whole currency units a year."""
+        return self._worlds.state.hurdle[self._lane]
+
+    @property
+    def surplus(self) -> np.ndarray:
+        """Expected surplus of the last evaluation, weighted, whole currency units a year."""
+        return self._worlds.state.surplus[self._lane]
+
+    def of(self, name: str, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """A column for some rows only (all by default).
+
+        Args:
+            name: any column of this class.
+            rows: row numbers.
+        """
+        if name in ("maturity", "deep", "applicable", "narrow"):
+            bit = {
+                "maturity": evaluation.MATURE, "deep": evaluation.DEEP,
+                "applicable": evaluation.APPLICABLE, "narrow": evaluation.NARROW,
+            }[name]  # fmt: skip
+            found = (self._worlds.state.flags[self._lane][rows] & bit) != 0
+            return found.astype(np.float64) if name == "maturity" else found
+        values, people = self._bound.values, self._shared.people
+        cell = people.cell[rows]
+        if name == "value_added":
+            return people.value_added[rows] * values["economy.price_index_2024"]
+        if name == "weight":
+            return self._shared.weight[cell]
+        if name == "depth":
+            return np.where(self.of("deep", rows), 1.0, values["benefit.light_depth"])
+        if name in ("scale", "wedge", "hurdle"):
+            trait = setting.traits(
+                self._bound, people.persons[rows], self.of("maturity", rows), cell
+            )
+            return np.asarray(getattr(trait, name))
+        if name in ("key", "compliance", "threshold"):
+            identity = self._worlds.ground.identity[cell] | people.ordinal[rows].astype(np.uint64)
+            key = draws.firm_key(self._shared.seed, identity)
+            if name == "key":
+                return np.asarray(key)
+            if name == "compliance":
+                return np.asarray(evaluation.compliance_draw.rule(key))
+            return np.asarray(
+                evaluation.threshold(
+                    key,
+                    behaviour.log_size(people.persons[rows]),
+                    self._worlds.state.flags[self._lane][rows],
+                    values["considering.size_slope"],
+                    values["considering.maturity_slope"],
+                )
+            )
+        weight = self._shared.weight[cell]
+        if name == "weight_usage":
+            return np.rint(weight * (people.persons[rows] * self.of("depth", rows)))
+        if name == "weight_value":
+            return np.rint(weight * WEIGHT_UNIT * self.of("value_added", rows))
+        if name == "weight_scale":
+            return np.rint(weight * self.of("scale", rows))
+        return np.asarray(getattr(self, name)[rows])
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        if name in DERIVED:
+            return self.of(name)
+        raise AttributeError(f"firms have no column '{name}'")
+
+
+#: Columns that are computed when asked for: digital maturity (0 or 1), deep use, whether AI
+#: applies, narrow AI; value added (currency a year, prices of 2024); enterprises in units of
+#: WEIGHT_UNIT; share of the attainable saving realised; see :class:`econsim.setting.Traits`; the
+#: firm's key, its draw for partial availability and the cumulative hazard at which it begins to
+#: consider AI; and weight times usage (persons engaged times depth), value added and scale.
+DERIVED = (
+    "maturity", "deep", "applicable", "narrow", "value_added", "weight", "depth", "scale",
+    "wedge", "hurdle", "key", "compliance", "threshold", "weight_usage", "weight_value",
+    "weight_scale",
+)  # fmt: skip
+
+#: What firms remember.
+REMEMBERED = ("option", "tenure", "epoch", "considering", "hurdle_money", "surplus")
 
 
 def build_firms(bound: Setting, rows: int | str, seed: int) -> Firms:
@@ -147,120 +279,53 @@ def build_firms(bound: Setting, rows: int | str, seed: int) -> Firms:
     Raises:
         econsim.population.PopulationError: too few rows.
     """
-    people = population.synthesise(bound.scenario.region, rows, seed)
-    values = bound.values
-    key = draws.firm_key(seed, people.identity())
-    never = np.zeros(people.rows, dtype=np.uint64)
-
-    def luck(purpose: str) -> np.ndarray:
-        return np.asarray(draws.uniform(key, draws.PURPOSES[purpose], never))
-
-    size = behaviour.log_size(people.persons)
-    mature = luck("digital_maturity") < behaviour.logistic_share(
-        values["maturity.level"] + values["maturity.size_slope"] * size
-    )
-    maturity = mature.astype(np.float64)
-    trait = setting.traits(bound, people.persons, maturity, people.cell)
-    deep = luck("depth") < values["benefit.deep_share"]
-    depth = np.where(deep, 1.0, values["benefit.light_depth"])
-    evaluation = np.minimum(np.floor(luck("evaluation_month") * 12.0), 11.0).astype(np.int64)
-    order = np.argsort(evaluation, kind="stable")
-    value_added = people.value_added * values["economy.price_index_2024"]
-    weight = _whole(people.weight / WEIGHT_UNIT)
-    columns = {
-        "cell": people.cell,
-        "ordinal": people.ordinal,
-        "key": key,
-        "persons": people.persons,
-        "value_added": value_added,
-        "scale": trait.scale,
-        "wedge": trait.wedge,
-        "hurdle": trait.hurdle,
-        "depth": depth,
-        "deep": deep,
-        "maturity": maturity,
-        "applicable": luck("applicability") < trait.applicable_share,
-        "threshold": behaviour.considering_threshold(
-            draws.exponential(luck("considering")),
-            trait.size,
-            maturity,
-            values["considering.size_slope"],
-            values["considering.maturity_slope"],
-        ),
-        "narrow": luck("narrow") < trait.narrow_share,
-        "compliance": luck("compliance"),
-        "weight": weight,
-        "weight_usage": _whole(weight * people.persons * depth),
-        "weight_value": _whole(people.weight * value_added),
-        "weight_scale": _whole(weight * trait.scale),
-    }
-    count = people.rows
-    return Firms(
-        **{name: column[order] for name, column in columns.items()},
-        start=np.searchsorted(evaluation[order], np.arange(13)),
-        option=np.zeros(count, dtype=np.int64),
-        tenure=np.zeros(count, dtype=np.int64),
-        epoch=np.ones(count, dtype=np.uint64),
-        considering=np.zeros(count, dtype=bool),
-        hurdle_money=np.zeros(count),
-        surplus=np.zeros(count),
-    )
+    return Worlds([bound], Population.of(bound.scenario.region, rows, seed)).economies[0].firms
 
 
-@dataclass
 class Totals:
-    """Sums over firms by cell: whole numbers in float64, exact in any order.
+    """Sums over the firms of one world by cell: whole numbers in float64, exact in any order.
 
-    Attributes:
-        value: ``[cells, options, depth x tenure]``, weighted value added of users.
-        usage, firms, scale: ``[cells, options]``; usage is persons engaged times depth.
-        users: ``[cells]``, firms using narrow or general-purpose AI.
-        considering: ``[cells]``.
-        hurdle, surplus: ``[cells]``, currency a year.
-        new_scale: ``[cells, options]``, of this month's starts on an option.
-        moving: ``[cells]``, cost of this month's moves between options, currency.
-        vouchers: ``[cells]``, currency, of this month.
-        leavers, switchers, evaluating: this month, units of weight.
+    ``value`` is ``[cells, options, depth x tenure]``, weighted value added of users; ``usage``
+    (persons engaged times depth), ``firms``, ``scale`` and ``new_scale`` (this month's starts on
+    an option) are ``[cells, options]``; ``users`` (of narrow or general-purpose AI),
+    ``considering``, ``hurdle`` and ``surplus`` (currency a year), ``moving`` (cost of this month's
+    moves between options) and ``vouchers`` (of this month, currency) are ``[cells]``.
     """
 
-    value: np.ndarray
+    def __init__(self, sums: evaluation.Sums, lane: int, cells: int, options: int) -> None:
+        """View one lane of the sums."""
+        self.value = sums.value[lane].reshape(cells, options, GROUPS)
+        for name in ("usage", "firms", "scale", "new_scale"):
+            setattr(self, name, getattr(sums, name)[lane].reshape(cells, options))
+        for name in ("users", "considering", "hurdle", "surplus", "moving", "vouchers"):
+            setattr(self, name, getattr(sums, name)[lane])
+        self.events = sums.events[lane]
+
     usage: np.ndarray
     firms: np.ndarray
     scale: np.ndarray
+    new_scale: np.ndarray
     users: np.ndarray
     considering: np.ndarray
     hurdle: np.ndarray
     surplus: np.ndarray
-    new_scale: np.ndarray
     moving: np.ndarray
     vouchers: np.ndarray
-    leavers: float = 0.0
-    switchers: float = 0.0
-    evaluating: float = 0.0
 
-    @classmethod
-    def start(cls, cells: int, options: int, firms: Firms) -> Totals:
-        """Totals before anybody uses general-purpose AI: narrow AI only."""
-        users = np.bincount(firms.cell, weights=firms.weight * firms.narrow, minlength=cells)
-        return cls(
-            value=np.zeros((cells, options, _GROUPS)),
-            usage=np.zeros((cells, options)),
-            firms=np.zeros((cells, options)),
-            scale=np.zeros((cells, options)),
-            users=users,
-            considering=np.zeros(cells),
-            hurdle=np.zeros(cells),
-            surplus=np.zeros(cells),
-            new_scale=np.zeros((cells, options)),
-            moving=np.zeros(cells),
-            vouchers=np.zeros(cells),
-        )
+    @property
+    def leavers(self) -> float:
+        """Firms that stopped using AI this month, units of weight."""
+        return float(self.events[0])
 
-    def begin_month(self) -> None:
-        """Forget last month's events."""
-        for events in (self.new_scale, self.moving, self.vouchers):
-            events[:] = 0.0
-        self.leavers = self.switchers = self.evaluating = 0.0
+    @property
+    def switchers(self) -> float:
+        """Firms that moved to another option this month, units of weight."""
+        return float(self.events[1])
+
+    @property
+    def evaluating(self) -> float:
+        """Users that evaluated this month, units of weight."""
+        return float(self.events[2])
 
 
 @dataclass(frozen=True)
@@ -269,80 +334,406 @@ class Appraisal:
 
     Attributes:
         rows: ``ndarray[evaluating]``, row numbers of the firms.
-        net: net saving of each option, ``[evaluating, options]``, currency a year.
-        value: systematic utility, ``[evaluating, options]``.
-        utility: with the firm's own shocks, ``[evaluating, options]``.
-        no_option: utility of not using AI, ``[evaluating]``.
-        voucher: what a voucher pays for a start on the option, ``[evaluating, options]``.
-        moving: one-off cost of moving to another option, currency, ``[evaluating]``.
-        epoch: evaluation at which the shocks were drawn.
+        work: the buffers of the evaluation.
+        here: which buffer holds the best choice.
     """
 
     rows: np.ndarray
-    net: np.ndarray
-    value: np.ndarray
-    utility: np.ndarray
-    no_option: np.ndarray
-    voucher: np.ndarray
-    moving: np.ndarray
-    epoch: np.ndarray
+    work: evaluation.Work
+    here: int
+
+    @property
+    def net(self) -> np.ndarray:
+        """Net saving of each option, ``[evaluating, options]``, currency a year."""
+        return self.work.net.T
+
+    @property
+    def value(self) -> np.ndarray:
+        """Systematic utility, ``[evaluating, options]``."""
+        return self.work.worth.T
+
+    @property
+    def utility(self) -> np.ndarray:
+        """Utility with the firm's own shocks, ``[evaluating, options]``."""
+        return self.work.utility.T
+
+    @property
+    def no_option(self) -> np.ndarray:
+        """Utility of not using AI, ``[evaluating]``."""
+        return self.work.no_option
 
     def best(self) -> np.ndarray:
         """The choice that maximises utility: 0 for none, ``k + 1`` for option k."""
-        best = self.no_option
-        chosen = np.zeros(len(self.rows), dtype=np.int64)
-        for k in range(self.utility.shape[1]):
-            utility = self.utility[:, k]
-            chosen = behaviour.better_option(best, chosen, utility, k + 1)
-            best = behaviour.better_value(best, utility)
-        return chosen
+        return self.work.chosen[self.here]
 
 
 @dataclass
 class Record:
-    """All monthly outcomes of a run, and who used what at the end of each year.
+    """All monthly outcomes of a run.
 
     Attributes:
         series: (outcome, dimension) -> ``ndarray[months, groups]``; dimension ``total`` has one
             group.
         labels: dimension -> labels of its groups.
-        year_end: year -> ``ndarray[firms]`` of options, in the order of ``Firms``.
-        year_end_surplus: year -> ``ndarray[firms]`` of weighted surplus, currency a year.
         worst_identity: largest relative error of an accounting identity.
     """
 
     series: dict[tuple[str, str], np.ndarray]
     labels: dict[str, tuple[str, ...]]
-    year_end: dict[int, np.ndarray]
-    year_end_surplus: dict[int, np.ndarray]
     worst_identity: float = 0.0
 
 
-class Economy:
-    """The state of one run, and the month."""
+#: Series that exist only against a baseline: the same firm in two worlds, at year ends.
+AGAINST_BASELINE = ("lost_users", "diverted_users", "gained_users", "worse_off_firms")
 
-    def __init__(self, scenario: Scenario, rows: int | str, seed: int) -> None:
-        """Build the population and the starting state.
 
-        Raises:
-            econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
-            econsim.data.DataError: the run cannot start.
-        """
-        self.scenario = scenario
-        self.bound = meanfield.solved(scenario)
-        self.firms = build_firms(self.bound, rows, seed)
-        self.seed = seed
+class Worlds:
+    """One or several worlds over one population, advanced together.
+
+    Lanes share the firms' columns and luck.  Each gives the numbers it gives alone, bit for bit.
+
+    Args:
+        bound: the bound scenarios, one per lane, with one region, one set of options and one
+            partition of cells into classes (:func:`bind_all`).
+        shared: the population.
+        threads: how many may evaluate firms at once; numbers do not depend on it.
+        against: whether lanes are compared with lane 0 firm by firm at year ends.
+        held: lane -> mechanisms (keys of ``setting.MECHANISMS``) held at lane 0's path.
+        code: where the kernels are: :func:`kernels`.
+    """
+
+    def __init__(
+        self,
+        bound: Sequence[Setting],
+        shared: Population,
+        *,
+        threads: int = 1,
+        against: bool = False,
+        held: dict[int, Collection[str]] | None = None,
+        code: SimpleNamespace | None = None,
+    ) -> None:
+        """Start all worlds in January 2021: nobody uses general-purpose AI."""
+        first = bound[0]
+        cells, options = first.cells.count, len(first.options)
+        lanes = len(bound)
+        self.shared = shared
         self.period = 0
-        cells, options = self.bound.cells, len(self.bound.options)
-        self.totals = Totals.start(cells.count, options, self.firms)
-        self.supplied = supply.Supply.start(self.bound.months)
-        self.considering = setting.Considering.start(self.bound)
+        self.held = held or {}
+        self.against = against
+        self._threads = threads
+        self._code = code
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        months = max(b.months for b in bound)
+        self.ground = evaluation.Ground(
+            first.cells.code().astype(np.uint64) << np.uint64(32),
+            shared.weight,
+            first.benefit_class.astype(np.int64),
+        )
+        rows = shared.rows
+        self.state = evaluation.State(
+            *(np.zeros((lanes, rows), dtype=np.uint8) for _ in range(4)),
+            np.ones((lanes, rows), dtype=np.uint8),
+            *(np.zeros((lanes, rows), dtype=np.float32) for _ in range(2)),
+        )
+        self.numbers = _numbers(bound, shared.seed)
+        self.sums = evaluation.Sums.empty(lanes, cells, options)
+        #: Each thread that evaluates rows of its own adds up by itself.
+        self._own_sums: list[evaluation.Sums] = []
+        self._work: list[evaluation.Work] = []
+        self._each_part(
+            0, rows, lambda sums, work, part, span: self._kernel("draw_traits")(
+                shared.people, self.ground, self.state, self.numbers, _chances(bound), sums, work,
+                part, span,
+            ),
+        )  # fmt: skip
+        self.economies = [Economy(self, lane, b, months) for lane, b in enumerate(bound)]
+
+    # --- the month --------------------------------------------------------------------------
+
+    def month(self, decide: Callable[[np.ndarray], None] | None = None) -> None:
+        """One month, in order.
+
+        Args:
+            decide: how due firms evaluate, given their rows; by the rules when not given (Mesa
+                agents pass their own activation, for one world).
+        """
+        economies = self.economies
+        offered: list[Offers] = []
+        for economy in economies:
+            offered.append(economy.make_offer(offered[0] if offered else None))
+            economy.considering.advance(
+                self.period, economy.scenario.values, offered[-1].considering_pace
+            )
+        for events in (self.sums.new_scale, self.sums.moving, self.sums.vouchers, self.sums.events):
+            events[:] = 0.0
+        self.offer = _offer(economies, offered)
+        locked = np.array([e.loses_options() for e in economies])
+        if decide is not None:
+            decide(np.concatenate([economies[0].due(), economies[0].locked_out()]))
+        else:
+            self._evaluate_due()
+            if locked.any():
+                self._evaluate_locked(locked)
+        for economy in economies:
+            economy.close_month(economies[0])
+        if self.against and self.period % 12 == 11:
+            self._compare()
+        self.period += 1
+
+    def due(self) -> tuple[int, int]:
+        """First and last row of the firms whose evaluation month it is."""
+        start, turn = self.shared.start, self.period % 12
+        return int(start[turn]), int(start[turn + 1])
+
+    def occasion(self) -> np.uint64:
+        """Number of this year's evaluation, the address of its draws."""
+        return np.uint64(self.period // 12 + 1)
+
+    def _evaluate_due(self) -> None:
+        if not self.offer.cumulative.any():
+            return  # nobody considers general-purpose AI before it is known
+        everyone = np.zeros(0, dtype=bool)
+        self._evaluate(*self.due(), everyone)
+
+    def _evaluate_locked(self, locked: np.ndarray) -> None:
+        """Firms, not due anyway, whose option has just been taken from them.
+
+        A ban or a supplier's exit bites at once: these firms evaluate now.
+        """
+        first, last = self.due()
+        self._evaluate(0, first, locked)
+        self._evaluate(last, self.shared.rows, locked)
+
+    def _evaluate(self, first: int, last: int, locked: np.ndarray) -> None:
+        self._each_part(
+            first, last, lambda sums, work, part, span: self._kernel("evaluate")(
+                self.shared.people, self.ground, self.state, self.offer, self.numbers, sums, work,
+                self.occasion(), part, span, locked,
+            ),
+        )  # fmt: skip
+
+    def _kernel(self, name: str) -> Callable[..., None]:
+        return getattr(evaluation if self._code is None else self._code, name)
+
+    def _each_part(
+        self,
+        first: int,
+        last: int,
+        do: Callable[[evaluation.Sums, evaluation.Work, tuple[int, int], tuple[int, int]], None],
+    ) -> None:
+        """Do something for all rows from ``first`` to ``last`` and all lanes, in parts.
+
+        Lanes are shared out to threads where there are as many; rows otherwise.
+        """
+        lanes, options = self.state.option.shape[0], len(self.numbers.addresses)
+        threads = self._threads
+        if self._code is None:
+            # In NumPy one block is all firms that fit into the processor's cache.
+            for begin in range(first, last, _NUMPY_BLOCK):
+                end = min(begin + _NUMPY_BLOCK, last)
+                do(self.sums, evaluation.Work.of(end - begin, options), (begin, end), (0, lanes))
+            return
+        while len(self._work) < threads:
+            self._work.append(evaluation.Work.of(evaluation.BLOCK, options))
+        if self._pool is None or last - first < 2 * evaluation.BLOCK:
+            if last > first:
+                do(self.sums, self._work[0], (first, last), (0, lanes))
+            return
+        if lanes >= 2 * threads:
+            edges = np.linspace(0, lanes, threads + 1).astype(int).tolist()
+            jobs = [
+                self._pool.submit(do, self.sums, work, (first, last), (edges[i], edges[i + 1]))
+                for i, work in enumerate(self._work)
+            ]
+        else:
+            while len(self._own_sums) < threads - 1:
+                cells = len(self.ground.weight)
+                self._own_sums.append(evaluation.Sums.empty(lanes, cells, options))
+            edges = np.linspace(first, last, threads + 1).astype(int).tolist()
+            jobs = [
+                self._pool.submit(do, sums, work, (edges[i], edges[i + 1]), (0, lanes))
+                for i, (sums, work) in enumerate(
+                    zip((self.sums, *self._own_sums), self._work, strict=True)
+                )
+            ]
+        for job in jobs:
+            job.result()
+        if lanes < 2 * threads:
+            for own in self._own_sums:
+                for total, part in zip(self.sums, own, strict=True):
+                    total += part
+                    part[:] = 0.0
+
+    def _compare(self) -> None:
+        """Lost, diverted and gained users, and firms worse off, against lane 0, at a year's end.
+
+        The same firm is compared with itself in the other world.
+        """
+        cells = self.economies[0].bound.cells
+        sizes = cells.size.astype(np.int64)
+        width = len(cells.size_classes)
+        for lane in range(1, len(self.economies)):
+            counts = np.zeros((len(AGAINST_BASELINE), width))
+            block = _NUMPY_BLOCK if self._code is None else evaluation.BLOCK
+            self._kernel("compare_lanes")(
+                self.shared.people, self.ground, self.state, self.numbers, sizes, counts,
+                evaluation.Work.of(block, len(self.numbers.addresses)), (0, self.shared.rows), lane,
+            )  # fmt: skip
+            series = self.economies[lane].record.series
+            for number, name in enumerate(AGAINST_BASELINE):
+                by_size = counts[number] * WEIGHT_UNIT
+                series[name, "size_class"][self.period] = by_size
+                series[name, "total"][self.period, 0] = by_size.sum()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+#: Firms that NumPy works on at a time.
+_NUMPY_BLOCK = 16_384
+
+
+def kernels(firm_months: float) -> SimpleNamespace | None:
+    """Compiled kernels if they are worth it for this much work, or ``None`` for NumPy.
+
+    Numbers do not depend on it: loading or making compiled code takes a while, small runs are
+    quicker without.
+    """
+    if firm_months < WORTH_LOADING or not compiled.available():
+        return None
+    if firm_months < WORTH_COMPILING and not compiled.is_warm():
+        return None
+    return compiled.twin()
+
+
+def bind_all(scenarios: Sequence[Scenario]) -> list[Setting]:
+    """Bind scenarios so that they share one partition of cells into classes.
+
+    Raises:
+        econsim.meanfield.MeanFieldError, econsim.data.DataError: a scenario cannot start.
+        ValueError: scenarios that differ in region or options.
+    """
+    targets = dict.fromkeys(e.where for s in scenarios for e in s.package.entries)
+    bound = [meanfield.solved(s, tuple(targets)) for s in scenarios]
+    if any(not fits(s, scenarios[0]) for s in scenarios):
+        raise ValueError("worlds must share region and options to advance together")
+    return bound
+
+
+def fits(a: Scenario, b: Scenario) -> bool:
+    """Whether two scenarios can advance together: one region, the same names of options."""
+    return a.region == b.region and tuple(a.options) == tuple(b.options)
+
+
+def _numbers(bound: Sequence[Setting], seed: int) -> evaluation.Numbers:
+    """Parameters of all lanes as the kernels take them."""
+
+    def of(name: str) -> np.ndarray:
+        return np.array([b.values[name] for b in bound])
+
+    beta, dissimilarity = of("choice.beta"), of("choice.lambda")
+    nodes, weights = behaviour.surplus_nodes(evaluation.NODES)
+    powers = [
+        [behaviour.node_powers(nodes, b), behaviour.node_powers(nodes, b / d)]
+        for b, d in zip(beta, dissimilarity, strict=True)
+    ]
+    return evaluation.Numbers(
+        beta=beta,
+        dissimilarity=dissimilarity,
+        persistence=of("choice.persistence"),
+        carry_over=of("learning.carry_over"),
+        set_up_life=np.array(
+            [
+                setting.annuity(b.values["cost.interest"], b.values["cost.set_up_life"])
+                for b in bound
+            ]
+        ),
+        size_elasticity=of("cost.size_elasticity"),
+        wedge=of("cost.liquidity_wedge"),
+        hurdle_size=of("hurdle.size_elasticity"),
+        hurdle_maturity=of("hurdle.maturity_effect"),
+        light_depth=of("benefit.light_depth"),
+        price_index=of("economy.price_index_2024"),
+        considering_size=of("considering.size_slope"),
+        considering_maturity=of("considering.maturity_slope"),
+        powers=np.array(powers),
+        node_weights=weights,
+        addresses=np.array(bound[0].addresses, dtype=np.uint64),
+        is_open=np.array([b.open_weights for b in bound]),
+        start=np.array([draws.seed_start(seed)]),
+    )
+
+
+def _chances(bound: Sequence[Setting]) -> evaluation.Chances:
+    """What fixed traits are drawn with."""
+
+    def of(name: str) -> np.ndarray:
+        return np.array([b.values[name] for b in bound])
+
+    return evaluation.Chances(
+        maturity_level=of("maturity.level"),
+        maturity_size=of("maturity.size_slope"),
+        deep_share=of("benefit.deep_share"),
+        applicable_odds=np.array(
+            [setting.log_odds(b.values["considering.applicable_share"]) for b in bound]
+        ),
+        applicable_size=of("considering.applicable_size_slope"),
+        applicable_shift=np.array([b.hurdle_shift for b in bound]),
+        narrow_level=of("narrow.level"),
+        narrow_size=of("narrow.size_slope"),
+        narrow_maturity=of("narrow.maturity_slope"),
+        narrow_shift=np.array([b.narrow_shift for b in bound]),
+    )
+
+
+def _offer(economies: Sequence[Economy], offered: Sequence[Offers]) -> evaluation.Offer:
+    """The month's offers of all lanes as the kernels take them."""
+
+    def of(name: str) -> np.ndarray:
+        return np.stack([getattr(o, name).T for o in offered])
+
+    def moving(economy: Economy, offer: Offers) -> np.ndarray:
+        values = economy.scenario.values
+        each = values["choice.switching_cost"] * values["economy.currency_per_eur"]
+        return np.asarray(each * offer.switching_multiple)
+
+    return evaluation.Offer(
+        *(
+            of(name)
+            for name in (
+                "benefit_rate", "seat_cost", "set_up_annuity", "hardware_annuity", "running_cost",
+                "taste", "available", "set_up_cost", "hardware_cost", "voucher_rate",
+                "voucher_cap",
+            )
+        ),
+        moving=np.stack([moving(e, o) for e, o in zip(economies, offered, strict=True)]),
+        common=of("common"),
+        cumulative=np.stack([e.considering.cumulative for e in economies]),
+        activity=np.array([o.activity for o in offered]),
+    )  # fmt: skip
+
+
+class Economy:
+    """One world: its state, its accounts, its record."""
+
+    def __init__(self, worlds: Worlds, lane: int, bound: Setting, months: int) -> None:
+        """The starting state of a lane (:meth:`start` makes an economy of its own)."""
+        self.worlds, self.lane, self.bound = worlds, lane, bound
+        self.scenario = bound.scenario
+        cells, options = bound.cells, len(bound.options)
+        self.firms = Firms(worlds.shared, bound, worlds, lane)
+        self.totals = Totals(worlds.sums, lane, cells.count, options)
+        self.supplied = supply.Supply.start(months)
+        self.considering = setting.Considering.start(bound)
         self.signals = setting.Signals()
-        self.spent = [0.0] * len(scenario.package.budgets)
-        values = scenario.values
+        self.spent = [0.0] * len(self.scenario.package.budgets)
+        values = self.scenario.values
         self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
         self.offered: Offers | None = None
-        self._available: np.ndarray | None = None
+        self._before: np.ndarray | None = None
         self.flows: accounts.Flows | None = None
         self.closed: accounts.Month | None = None
         self.dispersion = 0.0
@@ -352,66 +743,77 @@ class Economy:
         ]
         survey_sector = np.array([s in data.SURVEY_SECTORS for s in cells.sectors])
         self._controlled = self.bound.open_weights | np.array(
-            [o.deployment == "private_hardware" for o in scenario.options.values()]
+            [o.deployment == "private_hardware" for o in self.scenario.options.values()]
         )
         self._non_market = [i for i, s in enumerate(cells.sectors) if s in ("P", "Q")]
         self._surveyed = survey_size & survey_sector[cells.sector]
 
-    # --- the month --------------------------------------------------------------------------
+    @classmethod
+    def start(cls, scenario: Scenario, rows: int | str, seed: int) -> Economy:
+        """A world of its own.
 
-    def month(
-        self,
-        decide: Callable[[np.ndarray], None] | None = None,
-        held: tuple[Economy, Collection[str]] | None = None,
-    ) -> None:
-        """One month, in order.
-
-        Args:
-            decide: how due firms evaluate; :meth:`evaluate` on all of them when not given (Mesa
-                agents pass their own activation).
-            held: another run that has just done this month, and the mechanisms (keys of
-                ``setting.MECHANISMS``) whose path of that run is imposed on this one.
+        Raises:
+            econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
+            econsim.data.DataError: the run cannot start.
         """
+        shared = Population.of(scenario.region, rows, seed)
+        code = kernels(float(shared.rows) * scenario.run.months)
+        return Worlds([meanfield.solved(scenario)], shared, code=code).economies[0]
+
+    @property
+    def period(self) -> int:
+        """Months done."""
+        return self.worlds.period
+
+    @property
+    def seed(self) -> int:
+        """Run seed."""
+        return self.worlds.shared.seed
+
+    def month(self, decide: Callable[[np.ndarray], None] | None = None) -> None:
+        """One month of this world (of all worlds, if it is one of several)."""
+        self.worlds.month(decide)
+
+    # --- offers -----------------------------------------------------------------------------
+
+    def make_offer(self, reference: Offers | None) -> Offers:
+        """What this month offers; some mechanisms may be held at another world's offers."""
+        before = self.offered
         offered = setting.offers(
             self.bound, self.period, self.supplied, self.signals, self._exhausted()
         )
-        if held is not None:
-            reference, mechanisms = held
-            assert reference.offered is not None
-            offered = setting.impose(self.bound, offered, reference.offered, mechanisms)
+        mechanisms = self.worlds.held.get(self.lane)
+        if mechanisms and reference is not None:
+            offered = setting.impose(self.bound, offered, reference, mechanisms)
+        self._before = None if before is None else before.available
         self.offered = offered
-        self.considering.advance(self.period, self.scenario.values, offered.considering_pace)
-        self.totals.begin_month()
-        (decide or self.evaluate)(np.concatenate([self.due(), self._locked_out(offered)]))
-        self._pay_vouchers()
-        self.flows = self._flows(offered)
-        if held is not None and "residence_and_imports" in held[1]:
-            self.flows = accounts.same_suppliers(self.flows, held[0].flows)
-        self.closed = accounts.close(self.flows)
-        self._record(offered, self.closed)
-        self.signals = self._next_signals(offered)
-        self.period += 1
+        return offered
+
+    def loses_options(self) -> bool:
+        """Whether some option is available to fewer firms than last month."""
+        assert self.offered is not None
+        return self._before is not None and bool((self.offered.available < self._before).any())
+
+    # --- evaluation, step by step: Mesa agents and tests -------------------------------------
 
     def due(self) -> np.ndarray:
         """Rows of the firms whose evaluation month it is."""
-        start = self.firms.start
-        turn = self.period % 12
-        return np.arange(start[turn], start[turn + 1])
+        return np.arange(*self.worlds.due())
 
-    def _locked_out(self, offered: Offers) -> np.ndarray:
-        """Rows of firms, not due anyway, whose option has just been taken from them.
-
-        A ban or a supplier's exit bites at once: these firms evaluate now.
-        """
-        before, self._available = self._available, offered.available
-        if before is None or not (offered.available < before).any():
+    def locked_out(self) -> np.ndarray:
+        """Rows of firms, not due anyway, whose option has just been taken from them."""
+        if not self.loses_options():
             return np.zeros(0, dtype=np.int64)
-        firms = self.firms
-        using = np.flatnonzero(firms.option)
-        usable = offered.available[firms.cell[using], firms.option[using] - 1]
-        shut = using[firms.compliance[using] >= usable]
-        start, turn = firms.start, self.period % 12
-        return shut[(shut < start[turn]) | (shut >= start[turn + 1])]
+        first, last = self.worlds.due()
+        rows = np.r_[np.arange(first), np.arange(last, self.firms.rows)]
+        work = evaluation.Work.of(len(rows), len(self.bound.options))
+        work.rows[:] = rows
+        worlds = self.worlds
+        count = evaluation.find_locked(
+            worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers, work,
+            self.lane, len(rows), True,
+        )  # fmt: skip
+        return work.rows[:count]
 
     def evaluate(self, rows: np.ndarray) -> None:
         """Due firms begin to consider, appraise their options, choose, and settle."""
@@ -427,16 +829,20 @@ class Economy:
             rows: ``ndarray[evaluating]`` of row numbers.
             now: whether each begins to consider (default: by the rule).
         """
-        firms = self.firms
-        cell = firms.cell[rows]
-        if now is None:
-            now = behaviour.considers(
-                firms.applicable[rows], firms.threshold[rows], self.considering.cumulative[cell]
-            )
-        begun = now & ~firms.considering[rows]
-        np.add.at(self.totals.considering, cell[begun], firms.weight[rows][begun])
-        firms.considering[rows] |= now
-        return rows[firms.considering[rows]]
+        worlds, work = self.worlds, self._buffers(rows)
+        if now is not None:
+            begun = rows[now & ~self.firms.considering[rows]]
+            work.candidates[: len(begun)] = begun
+            evaluation.begin(
+                worlds.shared.people, worlds.ground, worlds.state, worlds.sums, work, self.lane,
+                len(begun),
+            )  # fmt: skip
+            return rows[self.firms.considering[rows]]
+        count = evaluation.consider(
+            worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers,
+            worlds.sums, work, self.lane, len(rows),
+        )  # fmt: skip
+        return work.rows[:count]
 
     def appraise(self, rows: np.ndarray) -> Appraisal:
         """What firms that consider AI weigh this month; changes nothing.
@@ -444,66 +850,13 @@ class Economy:
         Args:
             rows: ``ndarray[evaluating]`` of row numbers.
         """
-        offered = self.offered
-        assert offered is not None
-        firms, values = self.firms, self.scenario.values
-        cell = firms.cell[rows]
-        persons, scale, wedge = firms.persons[rows], firms.scale[rows], firms.wedge[rows]
-        value_added = offered.activity * firms.value_added[rows]
-        hurdle, depth = firms.hurdle[rows], firms.depth[rows]
-        compliance, current = firms.compliance[rows], firms.option[rows]
-        rate, cap = offered.voucher_rate[cell], offered.voucher_cap[cell]
-        life = setting.annuity(values["cost.interest"], values["cost.set_up_life"])
-        move = (
-            values["choice.switching_cost"]
-            * values["economy.currency_per_eur"]
-            * offered.switching_multiple[cell]
-            * persons
-        )
-        key = firms.key[rows]
-        occasion = np.uint64(self.period // 12 + 1)
-        turn = np.full(len(rows), occasion)
-        anew = behaviour.redrawn(
-            draws.uniform(key, draws.PURPOSES["redraw"], turn), values["choice.persistence"]
-        )
-        epoch = np.where(anew, turn, firms.epoch[rows])
-        dissimilarity = values["choice.lambda"]
-        log_stable = draws.log_positive_stable(
-            draws.uniform(key, draws.PURPOSES["stable_angle"], epoch),
-            draws.uniform(key, draws.PURPOSES["stable_weight"], epoch),
-            dissimilarity,
-        )
-        no_option = draws.gumbel(draws.uniform(key, draws.PURPOSES["no_option"], epoch))
-        shape = (len(rows), len(self.bound.options))
-        net, value, utility, vouchers = (np.empty(shape) for _ in range(4))
-        for k, address in enumerate(self.bound.addresses):
-            up_front = behaviour.up_front_cost(
-                scale, offered.set_up_cost[cell, k], offered.hardware_cost[cell, k]
-            )
-            voucher = behaviour.voucher_payment(up_front, rate, cap)
-            cost = behaviour.yearly_cost(
-                persons * depth,
-                scale,
-                wedge,
-                offered.seat_cost[cell, k],
-                offered.set_up_annuity[cell, k],
-                offered.hardware_annuity[cell, k],
-                offered.running_cost[cell, k],
-                life * np.where(current == k + 1, 0.0, voucher),
-            )
-            moving = (current > 0) & (current != k + 1)
-            cost = np.where(moving, cost + life * move, cost)
-            gain = behaviour.benefit(value_added, offered.benefit_rate[cell, k], depth)
-            worth = behaviour.option_value(
-                gain, cost, hurdle, offered.taste[cell, k], values["choice.beta"]
-            )
-            worth = np.where(compliance < offered.available[cell, k], worth, behaviour.NEVER)
-            own = draws.gumbel(draws.uniform(key, address, epoch))
-            net[:, k] = gain - cost
-            value[:, k] = worth
-            utility[:, k] = worth + behaviour.shock(own, log_stable, dissimilarity)
-            vouchers[:, k] = voucher
-        return Appraisal(rows, net, value, utility, no_option, vouchers, move, epoch)
+        worlds, work = self.worlds, self._buffers(rows)
+        evaluation.appraise(
+            worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers, work,
+            self.lane, worlds.occasion(), len(rows),
+        )  # fmt: skip
+        here = evaluation.choose(worlds.numbers, work, len(rows))
+        return Appraisal(rows, work, here)
 
     def settle(self, appraisal: Appraisal, chosen: np.ndarray) -> None:
         """Carry out choices: experience, hurdle, surplus, totals.
@@ -513,118 +866,57 @@ class Economy:
             chosen: ``ndarray[evaluating]``: 0 for none, ``k + 1`` for option k; an option of
                 utility NEVER cannot be chosen.
         """
-        firms, totals, values = self.firms, self.totals, self.scenario.values
-        rows = appraisal.rows
-        before = firms.option[rows]
-        uses, used = chosen > 0, before > 0
-        pick = np.maximum(chosen - 1, 0)
-        line = np.arange(len(rows))
-        family = self.bound.open_weights
-        same = family[pick] == family[np.maximum(before - 1, 0)]
-        tenure = behaviour.next_tenure(
-            firms.tenure[rows], used, same, values["learning.carry_over"]
-        ).astype(np.int64)
-        tenure = np.where(uses, tenure, 0)
-        self._move(rows, before, firms.tenure[rows], -1.0)
-        self._move(rows, chosen, tenure, 1.0)
+        worlds, count = self.worlds, len(appraisal.rows)
+        chosen = np.array(chosen, dtype=np.int64)
+        evaluation.surplus(worlds.numbers, appraisal.work, self.lane, count)
+        evaluation.settle(
+            worlds.ground, worlds.state, worlds.offer, worlds.numbers, worlds.sums, appraisal.work,
+            self.lane, chosen, count, count,
+        )  # fmt: skip
 
-        weight = firms.weight[rows]
-        cell = firms.cell[rows]
-        real = firms.weight[rows] * WEIGHT_UNIT
-        # Firms that use nothing have no realised hurdle; zero distance keeps arithmetic finite.
-        utility = np.where(uses, appraisal.utility[line, pick], appraisal.no_option)
-        hurdle = behaviour.realised_hurdle(
-            appraisal.net[line, pick], utility, appraisal.no_option, values["choice.beta"]
-        )
-        hurdle = np.where(uses, _whole(real * hurdle), 0.0)
-        surplus = _whole(real * self._surplus(appraisal))
-        np.add.at(totals.hurdle, cell, hurdle - firms.hurdle_money[rows])
-        np.add.at(totals.surplus, cell, surplus - firms.surplus[rows])
-        changed_use = (uses.astype(np.float64) - used) * ~firms.narrow[rows]
-        np.add.at(totals.users, cell, weight * changed_use)
-
-        started = uses & (chosen != before)
-        where = (cell[started], pick[started])
-        np.add.at(totals.new_scale, where, firms.weight_scale[rows][started])
-        paid = _whole(real[started] * appraisal.voucher[line, pick][started])
-        np.add.at(totals.vouchers, cell[started], paid)
-        moved = used & uses & (chosen != before)
-        np.add.at(totals.moving, cell[moved], _whole(real * appraisal.moving)[moved])
-        totals.leavers += float(weight[used & ~uses].sum())
-        totals.switchers += float(weight[moved].sum())
-        totals.evaluating += float(weight[used].sum())
-
-        firms.option[rows] = chosen
-        firms.tenure[rows] = tenure
-        firms.epoch[rows] = appraisal.epoch
-        firms.hurdle_money[rows] = hurdle
-        firms.surplus[rows] = surplus
-
-    def _move(self, rows: np.ndarray, option: np.ndarray, tenure: np.ndarray, sign: float) -> None:
-        """Add (or take away) users to the totals of their cell, option, depth and tenure."""
-        firms, totals = self.firms, self.totals
-        uses = option > 0
-        rows, k = rows[uses], option[uses] - 1
-        cell = firms.cell[rows]
-        group = firms.deep[rows] * behaviour.TENURE_CLASSES + tenure[uses]
-        np.add.at(totals.value, (cell, k, group), sign * firms.weight_value[rows])
-        np.add.at(totals.usage, (cell, k), sign * firms.weight_usage[rows])
-        np.add.at(totals.firms, (cell, k), sign * firms.weight[rows])
-        np.add.at(totals.scale, (cell, k), sign * firms.weight_scale[rows])
-
-    def _surplus(self, appraisal: Appraisal) -> np.ndarray:
-        """Expected surplus of each evaluating firm, currency a year.
-
-        The integral of the choice probability over net saving along a stated path: closed options
-        first, all together, then open ones beside them.  (Value functions in logarithms leave the
-        integral path-dependent; along this one, open options never lower it.)
-        """
-        values = self.scenario.values
-        dissimilarity, beta = values["choice.lambda"], values["choice.beta"]
-        largest = appraisal.value.max(axis=1)
-        feasible = largest > 0.5 * behaviour.NEVER
-        top = np.where(feasible, largest, 0.0)
-        weight = [np.zeros(len(top)), np.zeros(len(top))]
-        saving = [np.zeros(len(top)), np.zeros(len(top))]
-        for k, is_open in enumerate(self.bound.open_weights):
-            usable = appraisal.value[:, k] > 0.5 * behaviour.NEVER
-            share = behaviour.exp((appraisal.value[:, k] - top) / dissimilarity)
-            share = np.where(usable, share, 0.0)
-            family = int(is_open)
-            weight[family] = weight[family] + share
-            saving[family] = saving[family] + share * np.where(usable, appraisal.net[:, k], 0.0)
-        mean = [s / np.maximum(w, 1e-300) for s, w in zip(saving, weight, strict=True)]
-        inclusive = behaviour.inclusive_value(top, np.maximum(weight[0], 1e-300), dissimilarity)
-        closed = mean[0] * behaviour.surplus_share(inclusive, beta)
-        added = behaviour.added_surplus_share(top, weight[0], weight[1], beta, dissimilarity)
-        return np.asarray(np.where(feasible, closed + mean[1] * added, 0.0))
+    def _buffers(self, rows: np.ndarray) -> evaluation.Work:
+        work = evaluation.Work.of(len(rows), len(self.bound.options))
+        work.rows[:] = rows
+        return work
 
     # --- accounts and signals ---------------------------------------------------------------
+
+    def close_month(self, reference: Economy) -> None:
+        """Pay vouchers, close the accounts, record, send signals."""
+        offered = self.offered
+        assert offered is not None
+        self._pay_vouchers()
+        self.flows = self._flows(offered)
+        if "residence_and_imports" in self.worlds.held.get(self.lane, ()):
+            self.flows = accounts.same_suppliers(self.flows, reference.flows)
+        self.closed = accounts.close(self.flows)
+        if self.period < self.bound.months:
+            self._record(offered, self.closed)
+        self.signals = self._next_signals(offered)
 
     def _flows(self, offered: Offers) -> accounts.Flows:
         """The month's flows from the rules."""
         bound, totals, values = self.bound, self.totals, self.scenario.values
-        cells = bound.cells
+        cells, kind = bound.cells, bound.benefit_class
         depth = np.array([values["benefit.light_depth"], 1.0])
         realised = (depth[:, None] * self.learning[None, :]).reshape(-1)
-        rate = offered.benefit_rate[bound.class_cell]
         per_value = accounts.gross_gain(
-            rate[:, :, None] * realised[None, None, :], values["accounts.first_order"]
+            offered.benefit_rate[:, :, None] * realised[None, None, :], values["accounts.first_order"]
         )
         value = totals.value * (offered.activity / 12.0)
-        gains = per_value[bound.benefit_class]
+        gains = per_value[kind]
         gain = (value * gains).sum(axis=(1, 2))
         usage = totals.usage * WEIGHT_UNIT
-        upstream = (totals.firms * WEIGHT_UNIT * offered.upstream_cost).sum(axis=1) / 12.0
+        upstream = (totals.firms * WEIGHT_UNIT * offered.upstream_cost[kind]).sum(axis=1) / 12.0
         firms = totals.firms * WEIGHT_UNIT
-        services = usage * offered.reference_seat_cost / 12.0
-        subsidies = (usage * offered.seat_subsidy).sum(axis=1) / 12.0
-        hosting = (firms * offered.hosting_cost).sum(axis=1) / 12.0
-        received = offered.seat_cost + offered.seat_subsidy
-        rents = usage * (received - offered.reference_seat_cost) / 12.0
-        foreign = offered.foreign_share
-        set_up = (totals.new_scale * WEIGHT_UNIT * offered.set_up_cost).sum(axis=1)
-        compliance = (firms * offered.compliance_cost).sum(axis=1) / 12.0
+        services = usage * offered.reference_seat_cost[kind] / 12.0
+        subsidies = (usage * offered.seat_subsidy[kind]).sum(axis=1) / 12.0
+        hosting = (firms * offered.hosting_cost[kind]).sum(axis=1) / 12.0
+        received = offered.seat_cost[kind] + offered.seat_subsidy[kind]
+        rents = usage * (received - offered.reference_seat_cost[kind]) / 12.0
+        foreign = offered.foreign_share[kind]
+        set_up = (totals.new_scale * WEIGHT_UNIT * offered.set_up_cost[kind]).sum(axis=1)
+        compliance = (firms * offered.compliance_cost[kind]).sum(axis=1) / 12.0
         hours = (
             set_up
             + totals.moving
@@ -632,7 +924,7 @@ class Economy:
             + upstream
             + values["hurdle.real_share"] * totals.hurdle / 12.0
         )
-        hardware = (firms * offered.hardware_cost).sum(axis=1) / (
+        hardware = (firms * offered.hardware_cost[kind]).sum(axis=1) / (
             12.0 * values["cost.hardware_life"]
         )
         baseline = (
@@ -727,18 +1019,24 @@ class Economy:
             for name, dimensions in RECORDED.items()
             for dimension in ("total", *dimensions)
         }
-        return Record(series, labels, {}, {})
+        if self.worlds.against and self.lane > 0:
+            for name in AGAINST_BASELINE:
+                for dimension in ("total", "size_class"):
+                    series[name, dimension] = np.full(
+                        (self.bound.months, len(labels[dimension])), np.nan
+                    )
+        return Record(series, labels)
 
     def _record(self, offered: Offers, closed: accounts.Month) -> None:
         """Write the month's outcomes; money is per year."""
         assert self.flows is not None
         totals, cells, month = self.totals, self.bound.cells, self.period
-        unit = WEIGHT_UNIT
+        unit, kind = WEIGHT_UNIT, self.bound.benefit_class
         general = totals.firms.sum(axis=1) * unit
         users = totals.users * unit
         surveyed = np.where(self._surveyed, 1.0, 0.0)
-        spending = totals.usage * unit * offered.seat_cost + totals.firms * unit * (
-            offered.running_cost
+        spending = totals.usage * unit * offered.seat_cost[kind] + totals.firms * unit * (
+            offered.running_cost[kind]
         )
         by_cell = {
             "firms": cells.firms,
@@ -746,7 +1044,7 @@ class Economy:
             "general_users": general,
             "open_users": totals.firms[:, self.bound.open_weights].sum(axis=1) * unit,
             "controlled_users": totals.firms[:, self._controlled].sum(axis=1) * unit,
-            "compliance_spending": (totals.firms * unit * offered.compliance_cost).sum(axis=1),
+            "compliance_spending": (totals.firms * unit * offered.compliance_cost[kind]).sum(axis=1),
             "considering_firms": totals.considering * unit,
             "survey_firms": cells.firms * surveyed,
             "survey_users": users * surveyed,
@@ -796,7 +1094,7 @@ class Economy:
             "wages": 12.0 * (book["wages_firms"] + book["wages_suppliers"] + book["wages_rest"]),
             "productivity": 100.0 * closed.productivity,
             "dispersion": self.dispersion,
-            "foreign_spending": float((spending * offered.foreign_share).sum()),
+            "foreign_spending": float((spending * offered.foreign_share[kind]).sum()),
             "concentration": float((share * share).sum()),
             "energy": energy,
             "emissions": energy * self.scenario.values["energy.emission_factor"],
@@ -810,7 +1108,7 @@ class Economy:
             "rents_foreign": 12.0 * (closed.gdp - closed.gni),
             "rents_domestic": 12.0 * closed.rents_domestic,
             "public_spending": 12.0 * book["vouchers"] + offered.programme,
-            "misuse_cost": float((totals.firms * unit * offered.misuse_cost).sum()),
+            "misuse_cost": float((totals.firms * unit * offered.misuse_cost[kind]).sum()),
             "leavers": totals.leavers * unit,
             "switchers": totals.switchers * unit,
             "evaluating_users": totals.evaluating * unit,
@@ -822,10 +1120,44 @@ class Economy:
         for name, value in single.items():
             series[name, "total"][month, 0] = value
         self.record.worst_identity = max(self.record.worst_identity, closed.worst)
-        if month % 12 == 11:
-            year = 2021 + month // 12
-            self.record.year_end[year] = self.firms.option.astype(np.int8)
-            self.record.year_end_surplus[year] = self.firms.surplus.copy()
+
+
+def run_together(
+    scenarios: Sequence[Scenario],
+    *,
+    rows: int | str,
+    seed: int,
+    threads: int = 1,
+    against: bool = False,
+    held: dict[int, Collection[str]] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Economy]:
+    """Run scenarios of one region and one set of options in one pass.
+
+    Args:
+        scenarios: one or more.
+        rows, seed: of the population and luck that all share.
+        threads: how many may evaluate firms at once; numbers do not depend on it.
+        against: compare every later scenario with the first, firm by firm, at year ends.
+        held: number of a scenario -> mechanisms held in it at the first one's path.
+        progress: called after each month with (months done, months in all).
+
+    Returns:
+        The economies at the end, each with its :class:`Record`.
+    """
+    bound = bind_all(scenarios)
+    shared = Population.of(scenarios[0].region, rows, seed)
+    months = max(s.run.months for s in scenarios)
+    code = kernels(float(shared.rows) * months * len(scenarios))
+    worlds = Worlds(bound, shared, threads=threads, against=against, held=held, code=code)
+    try:
+        for month in range(months):
+            worlds.month()
+            if progress is not None:
+                progress(month + 1, months)
+    finally:
+        worlds.close()
+    return worlds.economies
 
 
 def run(
@@ -833,6 +1165,7 @@ def run(
     *,
     rows: int | str | None = None,
     seed: int | None = None,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Economy:
     """One run of a scenario from its first to its last month.
@@ -841,21 +1174,19 @@ def run(
         scenario: what to run.
         rows: number of firms (default: the scenario's).
         seed: run seed (default: the scenario's).
+        threads: how many may evaluate firms at once; numbers do not depend on it.
         progress: called after each month with (months done, months in all).
 
     Returns:
         The economy at the end, with its :class:`Record`.
     """
-    settings = scenario.run
-    economy = Economy(
-        scenario,
-        settings.firms if rows is None else rows,
-        settings.seed if seed is None else seed,
+    (economy,) = run_together(
+        [scenario],
+        rows=scenario.run.firms if rows is None else rows,
+        seed=scenario.run.seed if seed is None else seed,
+        threads=threads,
+        progress=progress,
     )
-    for month in range(settings.months):
-        economy.month()
-        if progress is not None:
-            progress(month + 1, settings.months)
     return economy
 
 
@@ -883,14 +1214,9 @@ def run_held(
     unknown = sorted(set(mechanisms) - set(setting.MECHANISMS))
     if unknown:
         raise ValueError(f"unknown mechanism '{unknown[0]}': {', '.join(setting.MECHANISMS)}")
-    first, second = Economy(reference, rows, seed), Economy(scenario, rows, seed)
-    if (
-        first.bound.options != second.bound.options
-        or reference.region != scenario.region
-        or reference.run.months != scenario.run.months
-    ):
+    if not fits(reference, scenario) or reference.run.months != scenario.run.months:
         raise ValueError("scenarios must share region, options and horizon to hold mechanisms")
-    for _ in range(reference.run.months):
-        first.month()
-        second.month(held=(first, mechanisms))
+    first, second = run_together(
+        [reference, scenario], rows=rows, seed=seed, held={1: tuple(mechanisms)}
+    )
     return first, second

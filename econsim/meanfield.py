@@ -10,6 +10,7 @@ it serves fitting: milliseconds instead of seconds.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from econsim import behaviour, data, population, setting, supply
 from econsim.arithmetic import exp, log
-from econsim.policy import month_index
+from econsim.policy import Where, month_index
 from econsim.scenario import Scenario
 from econsim.setting import Setting
 
@@ -119,35 +120,37 @@ def option_values(bound: Setting, offered: setting.Offers, firms: Nodes) -> np.n
     """Systematic utility of each option for each node, ``ndarray[nodes, options]``."""
     values = bound.values
     result = np.empty((len(firms.cell), len(bound.options)))
+    kind = bound.benefit_class[firms.cell]
+    hurdle = firms.traits.hurdle + offered.common[firms.cell]
     life = setting.annuity(values["cost.interest"], values["cost.set_up_life"])
     for k in range(len(bound.options)):
         up_front = behaviour.up_front_cost(
             firms.traits.scale,
-            offered.set_up_cost[firms.cell, k],
-            offered.hardware_cost[firms.cell, k],
+            offered.set_up_cost[kind, k],
+            offered.hardware_cost[kind, k],
         )
         relief = life * behaviour.voucher_payment(
-            up_front, offered.voucher_rate[firms.cell], offered.voucher_cap[firms.cell]
+            up_front, offered.voucher_rate[kind], offered.voucher_cap[kind]
         )
         cost = behaviour.yearly_cost(
             firms.persons * firms.depth,
             firms.traits.scale,
             firms.traits.wedge,
-            offered.seat_cost[firms.cell, k],
-            offered.set_up_annuity[firms.cell, k],
-            offered.hardware_annuity[firms.cell, k],
-            offered.running_cost[firms.cell, k],
+            offered.seat_cost[kind, k],
+            offered.set_up_annuity[kind, k],
+            offered.hardware_annuity[kind, k],
+            offered.running_cost[kind, k],
             relief,
         )
         gain = behaviour.benefit(
             firms.value_added,
-            offered.activity * offered.benefit_rate[firms.cell, k],
+            offered.activity * offered.benefit_rate[kind, k],
             firms.depth,
         )
         value = behaviour.option_value(
-            gain, cost, firms.traits.hurdle, offered.taste[firms.cell, k], values["choice.beta"]
+            gain, cost, hurdle, offered.taste[kind, k], values["choice.beta"]
         )
-        usable = offered.available[firms.cell, k]
+        usable = offered.available[kind, k]
         # A share of firms without access is a share of zero utility: exact for 0 and 1, and for
         # partial availability an average within the nest.
         open_door = np.maximum(usable, 1e-300)
@@ -420,6 +423,11 @@ def _newton(
     return tastes
 
 
-def solved(scenario: Scenario) -> Setting:
-    """A scenario bound to its tables, with its option constants solved."""
-    return replace(setting.bind(scenario), tastes=solve_tastes(scenario))
+def solved(scenario: Scenario, targets: Collection[Where] = ()) -> Setting:
+    """A scenario bound to its tables, with its option constants solved.
+
+    Args:
+        scenario: the scenario.
+        targets: see :func:`econsim.setting.bind`.
+    """
+    return setting.bind(scenario, solve_tastes(scenario), targets)

@@ -97,7 +97,7 @@ class Population:
         ordinal: ``ndarray[firms]``, the firm's number within its cell.
         persons: persons engaged, at least 1.
         value_added: currency a year, prices of the tables.
-        weight: enterprises that the row stands for.
+        cell_weight: ``ndarray[cells]``, enterprises that each row of a cell stands for.
     """
 
     cells: Cells
@@ -105,7 +105,12 @@ class Population:
     ordinal: np.ndarray
     persons: np.ndarray
     value_added: np.ndarray
-    weight: np.ndarray
+    cell_weight: np.ndarray
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Enterprises that each row stands for, ``ndarray[firms]``."""
+        return self.cell_weight[self.cell]
 
     @property
     def rows(self) -> int:
@@ -338,10 +343,14 @@ def synthesise(region: str, rows: int | str, seed: int) -> Population:
     cell = np.repeat(np.arange(cells.count), counts)
     ordinal = np.arange(len(cell)) - np.repeat(np.cumsum(counts) - counts, counts)
     persons, low, high = _persons(cells, cell, ordinal, seed)
-    weight = cells.firms[cell] / counts[cell]
     pairs = cells.sector * len(cells.size_classes) + cells.size
     places = cells.country * len(cells.size_classes) + cells.size
-    weight = _rake_rows(weight, cells, cell, (pairs, places), cells.firms)
+    cell_weight = np.divide(cells.firms, counts, out=np.zeros(cells.count), where=counts > 0)
+    everyone = np.arange(cells.count)
+    cell_weight = _rake_rows(
+        cell_weight, cells, everyone, (pairs, places), cells.firms, counts.astype(np.float64)
+    )
+    weight = cell_weight[cell]
     persons = _rake_rows(
         persons, cells, cell, (pairs, cells.country), cells.persons, weight, low, high
     )
@@ -350,7 +359,7 @@ def synthesise(region: str, rows: int | str, seed: int) -> Population:
     spread = np.exp(PRODUCTIVITY_SPREAD * draws.logistic(u))
     value = 1e6 * (cells.value_added / cells.persons)[cell] * persons * spread
     value = _rake_rows(value, cells, cell, (pairs, cells.country), 1e6 * cells.value_added, weight)
-    return Population(cells, cell, ordinal, persons, value, weight)
+    return Population(cells, cell, ordinal, persons, value, cell_weight)
 
 
 def _persons(

@@ -38,9 +38,11 @@ class Setting:
         labour_share, exposure, tier: ``ndarray[cells]``.
         hurdle_shift, narrow_shift: ``ndarray[cells]``, fitted sector and country shifters.  The
             first raises the log hurdle and lowers considering and applicability alike.
-        benefit_class: ``ndarray[cells]``; cells of one class always share a benefit rate.
+        benefit_class: ``ndarray[cells]``; cells of one class (sector and targets of instruments)
+            always share the terms of options.
         class_cell: ``ndarray[classes]``, one cell of each class.
         masks: target of an instrument -> ``ndarray[cells]`` of bool.
+        class_masks: the same by class.
         gdp: GDP a year at TABLE_MONTH's activity and 2024 prices, currency, by country.
         rest_labour_share: labour share of the rest of the economy.
     """
@@ -60,6 +62,7 @@ class Setting:
     benefit_class: np.ndarray
     class_cell: np.ndarray
     masks: dict[policy.Where, np.ndarray]
+    class_masks: dict[policy.Where, np.ndarray]
     gdp: np.ndarray
     rest_labour_share: float
 
@@ -110,13 +113,18 @@ def _gdp(region: str, countries: tuple[str, ...]) -> np.ndarray:
     return np.asarray(values * (by_geo[region] / values.sum()))
 
 
-def bind(scenario: Scenario, tastes: np.ndarray | None = None) -> Setting:
+def bind(
+    scenario: Scenario,
+    tastes: np.ndarray | None = None,
+    targets: Collection[policy.Where] = (),
+) -> Setting:
     """Bind a scenario to the shipped tables.
 
     Args:
         scenario: the scenario.
         tastes: constants ``a_k``, ``ndarray[options]``; zeros when not given (they are solved by
             :func:`econsim.meanfield.solve_tastes`).
+        targets: of other scenarios, which are to share its classes.
 
     Raises:
         econsim.data.DataError: a broken or missing table.
@@ -133,7 +141,8 @@ def bind(scenario: Scenario, tastes: np.ndarray | None = None) -> Setting:
         return np.asarray(by_sector[cells.sector] + by_country[cells.country])
 
     masks = {e.where: cells.mask(e.where.mapping()) for e in scenario.package.entries}
-    profile = np.stack([sector, *(m.astype(np.int64) for m in masks.values())])
+    others = [cells.mask(where.mapping()) for where in targets if where not in masks]
+    profile = np.stack([sector, *(m.astype(np.int64) for m in (*masks.values(), *others))])
     _, class_cell, benefit_class = np.unique(
         profile, axis=1, return_index=True, return_inverse=True
     )
@@ -156,6 +165,7 @@ def bind(scenario: Scenario, tastes: np.ndarray | None = None) -> Setting:
         benefit_class=benefit_class.reshape(-1),
         class_cell=class_cell,
         masks=masks,
+        class_masks={where: mask[class_cell] for where, mask in masks.items()},
         gdp=_gdp(scenario.region, cells.countries) / growth,
         rest_labour_share=_rest_labour_share(scenario.region),
     )
@@ -202,31 +212,31 @@ def annuity(interest: float, years: float) -> float:
 
 @dataclass(frozen=True)
 class Offers:
-    """What a month offers, by cell and option (money in the region's currency, 2024 prices).
+    """What a month offers, by class and option (money in the region's currency, 2024 prices).
 
-    The parts below are what the mechanisms of :data:`MECHANISMS` are made of; benefit rate, taste
+    Classes are those of :attr:`Setting.benefit_class`.  The parts below are what the mechanisms of :data:`MECHANISMS` are made of; benefit rate, taste
     and yearly equivalents follow from them.
 
     Attributes:
-        attainable: share of value added that full coverage would save a deep user, ``[cells]``.
-        covered: share of feasible savings that can be delivered, ``[cells, options]``.
-        fit: multiple of the benefit, ``[cells, options]``.
+        attainable: share of value added that full coverage would save a deep user, ``[classes]``.
+        covered: share of feasible savings that can be delivered, ``[classes, options]``.
+        fit: multiple of the benefit, ``[classes, options]``.
         activity: baseline value added relative to the tables' year.
         seat_cost, reference_seat_cost: per person and year, at actual and at reference prices,
-            ``[cells, options]``.
-        seat_subsidy: what the government adds to ``seat_cost``, ``[cells, options]``.
-        foreign_share: of payments, ``[cells, options]``.
-        set_up_cost: of a firm of 10 persons, ``[cells, options]``.
+            ``[classes, options]``.
+        seat_subsidy: what the government adds to ``seat_cost``, ``[classes, options]``.
+        foreign_share: of payments, ``[classes, options]``.
+        set_up_cost: of a firm of 10 persons, ``[classes, options]``.
         hardware_cost: per firm; hosting_cost, compliance_cost: per firm and year.
         upstream_cost: duties of deployers that resident developers bear, per using firm and year.
-        misuse_cost: social cost per using firm and year (never in GDP), ``[cells, options]``.
+        misuse_cost: social cost per using firm and year (never in GDP), ``[classes, options]``.
         common: log hurdle of all options, ``[cells]``.
         perceived_risk, confidentiality, dependence: what each adds to the log hurdle,
-            ``[cells, options]``.
+            ``[classes, options]``.
         variety: what re-entering developers add to the value of closed options, ``[options]``.
-        available: share of firms that can use the option, ``[cells, options]``.
-        switching_multiple: multiplies the cost of moving between options, ``[cells]``.
-        voucher_rate, voucher_cap: ``[cells]``.
+        available: share of firms that can use the option, ``[classes, options]``.
+        switching_multiple: multiplies the cost of moving between options, ``[classes]``.
+        voucher_rate, voucher_cap: ``[classes]``.
         considering_pace: multiple of the considering hazard, ``[cells]``.
         programme: public spending on programmes, currency a year.
         closed_multiple: closed price relative to a world with open models.
@@ -234,7 +244,7 @@ class Offers:
         open_pool: contributors of open models and variants relative to the baseline.
         closed_frontier, open_frontier: months of reference pace.
         benefit_rate: share of value added saved by an experienced deep user.
-        taste: ``a_k`` less beta times the common log hurdle and the option's risks.
+        taste: ``a_k`` less beta times the option's own risks; the common log hurdle comes on top.
         set_up_annuity, hardware_annuity: yearly equivalents.
         running_cost: hosting and compliance, per firm and year.
     """
@@ -284,10 +294,7 @@ class Offers:
             "benefit_rate": self.attainable[:, None] * self.covered * self.fit,
             "taste": (setting.tastes + self.variety)[None, :]
             - values["choice.beta"]
-            * (
-                self.common[:, None]
-                + (self.perceived_risk + self.confidentiality + self.dependence)
-            ),
+            * (self.perceived_risk + self.confidentiality + self.dependence),
             "set_up_annuity": self.set_up_cost * annuity(interest, values["cost.set_up_life"]),
             "hardware_annuity": self.hardware_cost
             * annuity(interest, values["cost.hardware_life"]),
@@ -364,8 +371,8 @@ def offers(
     values = setting.values
     base = setting.scenario.base_terms(month)
     terms = policy.terms(
-        month, base, setting.scenario.package, setting.masks, setting.options,
-        setting.cells.count, exhausted,
+        month, base, setting.scenario.package, setting.class_masks, setting.options,
+        len(setting.class_cell), exhausted,
     )  # fmt: skip
     base_pool, variant_pool = _open_pool(setting, terms, supplied)
     closed, opened = supplied.advance(
@@ -394,10 +401,11 @@ def offers(
     compliance *= 1.0 - pushed[None, :]
     subsidy = terms.option["option.price_subsidy"]
     years = (month - values["survey.reference_month"]) / 12.0
+    one, by_cell = setting.class_cell, setting.benefit_class
     maturity = terms.economy["firms.maturity"]
     return Offers(
-        attainable=setting.labour_share
-        * setting.exposure
+        attainable=setting.labour_share[one]
+        * setting.exposure[one]
         * (values["benefit.saving"] * values["benefit.ceiling"]),
         covered=supply.coverage(progress, values["coverage.midpoint"], values["coverage.rate"]),
         fit=_fit(setting, terms, variant_pool),
@@ -415,13 +423,15 @@ def offers(
         misuse_cost=terms.option["option.misuse_cost"],
         common=setting.hurdle_shift
         - values["hurdle.decline"] * years
-        - values["hurdle.maturity_effect"] * maturity
-        + log(np.maximum(terms.economy["hurdle.level"], 1e-12)),
+        + (
+            log(np.maximum(terms.economy["hurdle.level"], 1e-12))
+            - values["hurdle.maturity_effect"] * maturity
+        )[by_cell],
         perceived_risk=terms.option["option.perceived_risk"]
         - values["openness.code_trust"] * terms.option["option.code_openness"],
         confidentiality=values["hurdle.confidentiality"]
         * 0.5
-        * setting.tier[:, None]
+        * setting.tier[one][:, None]
         * terms.option["option.confidentiality_exposure"],
         dependence=values["hurdle.dependence"] * terms.option["option.dependence_exposure"],
         variety=np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass))),
@@ -429,8 +439,8 @@ def offers(
         switching_multiple=terms.economy["firms.switching_cost"],
         voucher_rate=terms.economy["voucher.rate"],
         voucher_cap=terms.economy["voucher.cap"],
-        considering_pace=terms.economy["considering.pace"]
-        * exp(values["considering.maturity_slope"] * maturity - setting.hurdle_shift),
+        considering_pace=terms.economy["considering.pace"][by_cell]
+        * exp(values["considering.maturity_slope"] * maturity[by_cell] - setting.hurdle_shift),
         programme=terms.scalar("public.programme"),
         closed_multiple=closed_multiple,
         open_presence=presence,
@@ -489,7 +499,7 @@ def _prices(
     return (
         closed_multiple,
         seat_share * price,
-        np.repeat(seat_share * reference[None, :], setting.cells.count, axis=0),
+        np.repeat(seat_share * reference[None, :], len(setting.class_cell), axis=0),
     )
 
 
@@ -510,7 +520,8 @@ def _open_pool(
     if upstream > 0.0 and setting.open_weights.any():
         weights = setting.cells.firms / setting.cells.firms.sum()
         cost = terms.option["option.compliance_cost"][:, setting.open_weights].mean(axis=1)
-        pushed = upstream * float((cost * weights).sum()) * values["supply.deployers_per_variant"]
+        by_firm = float((cost[setting.benefit_class] * weights).sum())
+        pushed = upstream * by_firm * values["supply.deployers_per_variant"]
     reached = supplied.open_frontier > terms.scalar("supply.duty_threshold")
     exempt = supplied.open_frontier <= terms.scalar("supply.systemic_threshold")
     lifted = 1.0 - terms.scalar("supply.exemption")
@@ -545,8 +556,12 @@ def _presence(setting: Setting, available: np.ndarray, arrived: np.ndarray) -> f
     if not chosen.any():
         return 1.0
     shares = np.array([o.target_share for o in setting.scenario.options.values()])[chosen]
-    weights = setting.cells.firms / setting.cells.firms.sum()
-    by_option = (available[:, chosen] * weights[:, None]).sum(axis=0)
+    usable = available[:, chosen]
+    if (usable == usable[0]).all():
+        by_option = usable[0]
+    else:  # by cell, so that the sum does not depend on how cells are classed
+        weights = setting.cells.firms / setting.cells.firms.sum()
+        by_option = (usable[setting.benefit_class] * weights[:, None]).sum(axis=0)
     return float((by_option * shares).sum() / shares.sum())
 
 
@@ -579,7 +594,7 @@ class Considering:
             + values["considering.maturity_slope"] * maturity
         )
         applicable = behaviour.logistic_share(
-            _log_odds(values["considering.applicable_share"])
+            log_odds(values["considering.applicable_share"])
             + values["considering.applicable_size_slope"] * size
             - setting.hurdle_shift
         )
@@ -608,7 +623,8 @@ class Considering:
         )
 
 
-def _log_odds(share: float) -> float:
+def log_odds(share: float) -> float:
+    """Logarithm of the odds of a share (shares within 1e-12 of 1 count as that far from it)."""
     odds = np.float64(min(share, 1.0 - 1e-12) / (1.0 - min(share, 1.0 - 1e-12)))
     return float(log(odds))
 
@@ -646,7 +662,7 @@ def traits(setting: Setting, persons: np.ndarray, maturity: np.ndarray, cell: np
             size, maturity, values["hurdle.size_elasticity"], values["hurdle.maturity_effect"]
         ),
         applicable_share=behaviour.logistic_share(
-            _log_odds(values["considering.applicable_share"])
+            log_odds(values["considering.applicable_share"])
             + values["considering.applicable_size_slope"] * size
             - setting.hurdle_shift[cell]
         ),

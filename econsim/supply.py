@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from econsim.arithmetic import exp, log
+from econsim.arithmetic import exp, log, where
 
 RULES = (
     "frontier_step",
@@ -47,7 +47,7 @@ def open_lag_record(month, lag_2021, lag_2023, lag_2025):
     first, middle, last = LAG_RECORD_MONTHS
     early = lag_2021 + (lag_2023 - lag_2021) * (month - first) / (middle - first)
     late = lag_2023 + (lag_2025 - lag_2023) * (month - middle) / (last - middle)
-    return np.where(month < middle, early, np.where(month < last, late, lag_2025))
+    return where(month < middle, early, where(month < last, late, lag_2025))
 
 
 def coverage(progress, midpoint, rate):
@@ -107,12 +107,12 @@ def silenced_share(duty, budget, spread, response):
             + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429)))
         )
     )
-    return np.where(duty > 0.0, response * np.where(x > 0.0, 1.0 - tail, tail), 0.0)
+    return where(duty > 0.0, response * where(x > 0.0, 1.0 - tail, tail), 0.0)
 
 
 def pool_after(pool, target, recovery):
     """Open pool after a month: it falls at once and recovers by a share of the gap each month."""
-    return np.where(target < pool, target, pool + recovery * (target - pool))
+    return where(target < pool, target, pool + recovery * (target - pool))
 
 
 def licensed(target, delayed, threshold, refusal):
@@ -122,7 +122,7 @@ def licensed(target, delayed, threshold, refusal):
     refused share: ``threshold + (1 - refusal) * max(delayed - threshold, 0)``.
     """
     beyond = threshold + (1.0 - refusal) * np.maximum(delayed - threshold, 0.0)
-    return np.where(target > threshold, np.minimum(beyond, target), target)
+    return where(target > threshold, np.minimum(beyond, target), target)
 
 
 def lagged(history: np.ndarray, month: int, lag: float) -> float:

@@ -168,32 +168,32 @@ class Firms:
     @property
     def option(self) -> np.ndarray:
         """Current option, 0 none, ``k + 1``; uint8."""
-        return self._worlds.state.option[self._lane]
+        return self._worlds.state.small[evaluation.OPTION, self._lane]
 
     @property
     def tenure(self) -> np.ndarray:
         """Years of experience, in classes; uint8."""
-        return self._worlds.state.tenure[self._lane]
+        return self._worlds.state.small[evaluation.TENURE, self._lane]
 
     @property
     def epoch(self) -> np.ndarray:
         """Evaluation at which the firm's shocks were last drawn; uint8."""
-        return self._worlds.state.epoch[self._lane]
+        return self._worlds.state.small[evaluation.EPOCH, self._lane]
 
     @property
     def considering(self) -> np.ndarray:
         """Whether it considers AI."""
-        return self._worlds.state.considering[self._lane].view(bool)
+        return self._worlds.state.small[evaluation.CONSIDERING, self._lane].view(bool)
 
     @property
     def hurdle_money(self) -> np.ndarray:
         """Realised hurdle of the last evaluation, weighted, whole currency units a year."""
-        return self._worlds.state.hurdle[self._lane]
+        return self._worlds.state.money[evaluation.HURDLE, self._lane]
 
     @property
     def surplus(self) -> np.ndarray:
         """Expected surplus of the last evaluation, weighted, whole currency units a year."""
-        return self._worlds.state.surplus[self._lane]
+        return self._worlds.state.money[evaluation.SURPLUS, self._lane]
 
     def of(self, name: str, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """A column for some rows only (all by default).
@@ -207,7 +207,7 @@ class Firms:
                 "maturity": evaluation.MATURE, "deep": evaluation.DEEP,
                 "applicable": evaluation.APPLICABLE, "narrow": evaluation.NARROW,
             }[name]  # fmt: skip
-            found = (self._worlds.state.flags[self._lane][rows] & bit) != 0
+            found = (self._worlds.state.small[evaluation.FLAGS, self._lane][rows] & bit) != 0
             return found.astype(np.float64) if name == "maturity" else found
         values, people = self._bound.values, self._shared.people
         cell = people.cell[rows]
@@ -233,7 +233,7 @@ class Firms:
                 evaluation.threshold(
                     key,
                     behaviour.log_size(people.persons[rows]),
-                    self._worlds.state.flags[self._lane][rows],
+                    self._worlds.state.small[evaluation.FLAGS, self._lane][rows],
                     values["considering.size_slope"],
                     values["considering.maturity_slope"],
                 )
@@ -295,22 +295,13 @@ class Totals:
     def __init__(self, sums: evaluation.Sums, lane: int, cells: int, options: int) -> None:
         """View one lane of the sums."""
         self.value = sums.value[lane].reshape(cells, options, GROUPS)
-        for name in ("usage", "firms", "scale", "new_scale"):
-            setattr(self, name, getattr(sums, name)[lane].reshape(cells, options))
-        for name in ("users", "considering", "hurdle", "surplus", "moving", "vouchers"):
-            setattr(self, name, getattr(sums, name)[lane])
+        self.usage, self.firms, self.scale, self.new_scale = (
+            pair.reshape(cells, options) for pair in sums.pair[:, lane]
+        )
+        (
+            self.users, self.considering, self.hurdle, self.surplus, self.moving, self.vouchers,
+        ) = sums.cell[:, lane]  # fmt: skip
         self.events = sums.events[lane]
-
-    usage: np.ndarray
-    firms: np.ndarray
-    scale: np.ndarray
-    new_scale: np.ndarray
-    users: np.ndarray
-    considering: np.ndarray
-    hurdle: np.ndarray
-    surplus: np.ndarray
-    moving: np.ndarray
-    vouchers: np.ndarray
 
     @property
     def leavers(self) -> float:
@@ -345,26 +336,26 @@ class Appraisal:
     @property
     def net(self) -> np.ndarray:
         """Net saving of each option, ``[evaluating, options]``, currency a year."""
-        return self.work.net.T
+        return self.work.option[evaluation.NET].T
 
     @property
     def value(self) -> np.ndarray:
         """Systematic utility, ``[evaluating, options]``."""
-        return self.work.worth.T
+        return self.work.option[evaluation.WORTH].T
 
     @property
     def utility(self) -> np.ndarray:
         """Utility with the firm's own shocks, ``[evaluating, options]``."""
-        return self.work.utility.T
+        return self.work.option[evaluation.UTILITY].T
 
     @property
     def no_option(self) -> np.ndarray:
         """Utility of not using AI, ``[evaluating]``."""
-        return self.work.no_option
+        return self.work.real[evaluation.NO_OPTION]
 
     def best(self) -> np.ndarray:
         """The choice that maximises utility: 0 for none, ``k + 1`` for option k."""
-        return self.work.chosen[self.here]
+        return self.work.whole[evaluation.CHOSEN + self.here]
 
 
 @dataclass
@@ -430,11 +421,7 @@ class Worlds:
             first.benefit_class.astype(np.int64),
         )
         rows = shared.rows
-        self.state = evaluation.State(
-            *(np.zeros((lanes, rows), dtype=np.uint8) for _ in range(4)),
-            np.ones((lanes, rows), dtype=np.uint8),
-            *(np.zeros((lanes, rows), dtype=np.float32) for _ in range(2)),
-        )
+        self.state = evaluation.State.start(lanes, rows)
         self.numbers = _numbers(bound, shared.seed)
         self.sums = evaluation.Sums.empty(lanes, cells, options)
         #: Each thread that evaluates rows of its own adds up by itself.
@@ -464,8 +451,7 @@ class Worlds:
             economy.considering.advance(
                 self.period, economy.scenario.values, offered[-1].considering_pace
             )
-        for events in (self.sums.new_scale, self.sums.moving, self.sums.vouchers, self.sums.events):
-            events[:] = 0.0
+        self.sums.begin_month()
         self.offer = _offer(economies, offered)
         locked = np.array([e.loses_options() for e in economies])
         if decide is not None:
@@ -490,7 +476,7 @@ class Worlds:
         return np.uint64(self.period // 12 + 1)
 
     def _evaluate_due(self) -> None:
-        if not self.offer.cumulative.any():
+        if not self.offer.cell[evaluation.CUMULATIVE].any():
             return  # nobody considers general-purpose AI before it is known
         everyone = np.zeros(0, dtype=bool)
         self._evaluate(*self.due(), everyone)
@@ -525,7 +511,7 @@ class Worlds:
 
         Lanes are shared out to threads where there are as many; rows otherwise.
         """
-        lanes, options = self.state.option.shape[0], len(self.numbers.addresses)
+        lanes, options = len(self.sums.events), len(self.numbers.addresses)
         threads = self._threads
         if self._code is None:
             # In NumPy one block is all firms that fit into the processor's cache.
@@ -641,24 +627,23 @@ def _numbers(bound: Sequence[Setting], seed: int) -> evaluation.Numbers:
         for b, d in zip(beta, dissimilarity, strict=True)
     ]
     return evaluation.Numbers(
-        beta=beta,
-        dissimilarity=dissimilarity,
-        persistence=of("choice.persistence"),
-        carry_over=of("learning.carry_over"),
-        set_up_life=np.array(
+        of=np.stack(
             [
-                setting.annuity(b.values["cost.interest"], b.values["cost.set_up_life"])
-                for b in bound
+                beta,
+                dissimilarity,
+                of("choice.persistence"),
+                of("learning.carry_over"),
+                np.array([setting.set_up_annuity(b.values) for b in bound]),
+                of("cost.size_elasticity"),
+                of("cost.liquidity_wedge"),
+                of("hurdle.size_elasticity"),
+                of("hurdle.maturity_effect"),
+                of("benefit.light_depth"),
+                of("economy.price_index_2024"),
+                of("considering.size_slope"),
+                of("considering.maturity_slope"),
             ]
         ),
-        size_elasticity=of("cost.size_elasticity"),
-        wedge=of("cost.liquidity_wedge"),
-        hurdle_size=of("hurdle.size_elasticity"),
-        hurdle_maturity=of("hurdle.maturity_effect"),
-        light_depth=of("benefit.light_depth"),
-        price_index=of("economy.price_index_2024"),
-        considering_size=of("considering.size_slope"),
-        considering_maturity=of("considering.maturity_slope"),
         powers=np.array(powers),
         node_weights=weights,
         addresses=np.array(bound[0].addresses, dtype=np.uint64),
@@ -674,18 +659,21 @@ def _chances(bound: Sequence[Setting]) -> evaluation.Chances:
         return np.array([b.values[name] for b in bound])
 
     return evaluation.Chances(
-        maturity_level=of("maturity.level"),
-        maturity_size=of("maturity.size_slope"),
-        deep_share=of("benefit.deep_share"),
-        applicable_odds=np.array(
-            [setting.log_odds(b.values["considering.applicable_share"]) for b in bound]
+        of=np.stack(
+            [
+                of("maturity.level"),
+                of("maturity.size_slope"),
+                of("benefit.deep_share"),
+                np.array(
+                    [setting.log_odds(b.values["considering.applicable_share"]) for b in bound]
+                ),
+                of("considering.applicable_size_slope"),
+                of("narrow.level"),
+                of("narrow.size_slope"),
+                of("narrow.maturity_slope"),
+            ]
         ),
-        applicable_size=of("considering.applicable_size_slope"),
-        applicable_shift=np.array([b.hurdle_shift for b in bound]),
-        narrow_level=of("narrow.level"),
-        narrow_size=of("narrow.size_slope"),
-        narrow_maturity=of("narrow.maturity_slope"),
-        narrow_shift=np.array([b.narrow_shift for b in bound]),
+        shifts=np.array([[b.hurdle_shift for b in bound], [b.narrow_shift for b in bound]]),
     )
 
 
@@ -700,18 +688,21 @@ def _offer(economies: Sequence[Economy], offered: Sequence[Offers]) -> evaluatio
         each = values["choice.switching_cost"] * values["economy.currency_per_eur"]
         return np.asarray(each * offer.switching_multiple)
 
+    pairs = list(zip(economies, offered, strict=True))
     return evaluation.Offer(
-        *(
-            of(name)
-            for name in (
-                "benefit_rate", "seat_cost", "set_up_annuity", "hardware_annuity", "running_cost",
-                "taste", "available", "set_up_cost", "hardware_cost", "voucher_rate",
-                "voucher_cap",
-            )
+        option=np.stack(
+            [
+                of(name)
+                for name in (
+                    "benefit_rate", "seat_cost", "set_up_annuity", "hardware_annuity",
+                    "running_cost", "taste", "available", "set_up_cost", "hardware_cost",
+                )
+            ]
         ),
-        moving=np.stack([moving(e, o) for e, o in zip(economies, offered, strict=True)]),
-        common=of("common"),
-        cumulative=np.stack([e.considering.cumulative for e in economies]),
+        kind=np.stack(
+            [of("voucher_rate"), of("voucher_cap"), np.stack([moving(e, o) for e, o in pairs])]
+        ),
+        cell=np.stack([of("common"), np.stack([e.considering.cumulative for e in economies])]),
         activity=np.array([o.activity for o in offered]),
     )  # fmt: skip
 
@@ -807,13 +798,13 @@ class Economy:
         first, last = self.worlds.due()
         rows = np.r_[np.arange(first), np.arange(last, self.firms.rows)]
         work = evaluation.Work.of(len(rows), len(self.bound.options))
-        work.rows[:] = rows
+        work.whole[evaluation.ROWS] = rows
         worlds = self.worlds
         count = evaluation.find_locked(
             worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers, work,
             self.lane, len(rows), True,
         )  # fmt: skip
-        return work.rows[:count]
+        return work.whole[evaluation.ROWS, :count]
 
     def evaluate(self, rows: np.ndarray) -> None:
         """Due firms begin to consider, appraise their options, choose, and settle."""
@@ -832,7 +823,7 @@ class Economy:
         worlds, work = self.worlds, self._buffers(rows)
         if now is not None:
             begun = rows[now & ~self.firms.considering[rows]]
-            work.candidates[: len(begun)] = begun
+            work.whole[evaluation.CANDIDATES, : len(begun)] = begun
             evaluation.begin(
                 worlds.shared.people, worlds.ground, worlds.state, worlds.sums, work, self.lane,
                 len(begun),
@@ -842,7 +833,7 @@ class Economy:
             worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers,
             worlds.sums, work, self.lane, len(rows),
         )  # fmt: skip
-        return work.rows[:count]
+        return work.whole[evaluation.ROWS, :count]
 
     def appraise(self, rows: np.ndarray) -> Appraisal:
         """What firms that consider AI weigh this month; changes nothing.
@@ -876,7 +867,7 @@ class Economy:
 
     def _buffers(self, rows: np.ndarray) -> evaluation.Work:
         work = evaluation.Work.of(len(rows), len(self.bound.options))
-        work.rows[:] = rows
+        work.whole[evaluation.ROWS] = rows
         return work
 
     # --- accounts and signals ---------------------------------------------------------------
@@ -901,7 +892,8 @@ class Economy:
         depth = np.array([values["benefit.light_depth"], 1.0])
         realised = (depth[:, None] * self.learning[None, :]).reshape(-1)
         per_value = accounts.gross_gain(
-            offered.benefit_rate[:, :, None] * realised[None, None, :], values["accounts.first_order"]
+            offered.benefit_rate[:, :, None] * realised[None, None, :],
+            values["accounts.first_order"],
         )
         value = totals.value * (offered.activity / 12.0)
         gains = per_value[kind]
@@ -1035,8 +1027,9 @@ class Economy:
         general = totals.firms.sum(axis=1) * unit
         users = totals.users * unit
         surveyed = np.where(self._surveyed, 1.0, 0.0)
-        spending = totals.usage * unit * offered.seat_cost[kind] + totals.firms * unit * (
-            offered.running_cost[kind]
+        spending = (
+            totals.usage * unit * offered.seat_cost[kind]
+            + totals.firms * unit * (offered.running_cost[kind])
         )
         by_cell = {
             "firms": cells.firms,
@@ -1044,7 +1037,9 @@ class Economy:
             "general_users": general,
             "open_users": totals.firms[:, self.bound.open_weights].sum(axis=1) * unit,
             "controlled_users": totals.firms[:, self._controlled].sum(axis=1) * unit,
-            "compliance_spending": (totals.firms * unit * offered.compliance_cost[kind]).sum(axis=1),
+            "compliance_spending": (totals.firms * unit * offered.compliance_cost[kind]).sum(
+                axis=1
+            ),
             "considering_firms": totals.considering * unit,
             "survey_firms": cells.firms * surveyed,
             "survey_users": users * surveyed,

@@ -123,72 +123,66 @@ class Ground(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a lane's firms remember, each ``ndarray[lanes, firms]``.
+    """What lanes' firms remember.
 
-    ``flags`` (traits drawn at the start: :data:`MATURE`, :data:`DEEP`, :data:`APPLICABLE`,
-    :data:`NARROW`), ``considering``, ``option`` (0 none, ``k + 1``), ``tenure`` (years of
-    experience, in classes) and ``epoch`` (evaluation at which the shocks were drawn) are uint8;
-    ``hurdle`` and ``surplus`` (of the last evaluation, weighted, whole currency units a year)
-    float32, which holds :func:`econsim.behaviour.whole_money` exactly.
+    ``small`` is uint8 ``[5, lanes, firms]``: :data:`FLAGS` (traits drawn at the start:
+    :data:`MATURE`, :data:`DEEP`, :data:`APPLICABLE`, :data:`NARROW`), :data:`CONSIDERING`,
+    :data:`OPTION` (0 none, ``k + 1``), :data:`TENURE` (years of experience, in classes) and
+    :data:`EPOCH` (evaluation at which the shocks were drawn).  ``money`` is float32
+    ``[2, lanes, firms]``: :data:`HURDLE` and :data:`SURPLUS` of the last evaluation, weighted,
+    whole currency units a year, as :func:`econsim.behaviour.whole_money` makes them.
     """
 
-    flags: np.ndarray
-    considering: np.ndarray
-    option: np.ndarray
-    tenure: np.ndarray
-    epoch: np.ndarray
-    hurdle: np.ndarray
-    surplus: np.ndarray
+    small: np.ndarray
+    money: np.ndarray
+
+    @classmethod
+    def start(cls, lanes: int, firms: int) -> "State":
+        """Nobody considers or uses general-purpose AI; shocks are those of the first year."""
+        small = np.zeros((5, lanes, firms), dtype=np.uint8)
+        small[EPOCH] = 1
+        return cls(small, np.zeros((2, lanes, firms), dtype=np.float32))
+
+
+FLAGS, CONSIDERING, OPTION, TENURE, EPOCH = range(5)
+HURDLE, SURPLUS = range(2)
 
 
 class Offer(NamedTuple):
     """A month's terms as firms see them.
 
-    ``[lanes, options, classes]``: ``benefit_rate``, ``seat_cost``, ``set_up_annuity``,
-    ``hardware_annuity``, ``running_cost``, ``taste``, ``available``, ``set_up_cost``,
-    ``hardware_cost``; ``[lanes, classes]``: ``voucher_rate``, ``voucher_cap``, ``moving`` (cost
-    per person of moving between options); ``[lanes, cells]``: ``common`` (log hurdle) and
-    ``cumulative`` (considering hazard); ``[lanes]``: ``activity``.
+    ``option`` is ``[9, lanes, options, classes]`` with the rows :data:`BENEFIT_RATE`,
+    :data:`SEAT_COST`, :data:`SET_UP_ANNUITY`, :data:`HARDWARE_ANNUITY`, :data:`RUNNING_COST`,
+    :data:`TASTE`, :data:`AVAILABLE`, :data:`SET_UP_COST`, :data:`HARDWARE_COST`; ``kind`` is
+    ``[3, lanes, classes]``: :data:`VOUCHER_RATE`, :data:`VOUCHER_CAP`, :data:`MOVING` (cost per
+    person of moving between options); ``cell`` is ``[2, lanes, cells]``: :data:`COMMON` (log
+    hurdle), :data:`CUMULATIVE` (considering hazard); ``activity`` is ``[lanes]``.
     """
 
-    benefit_rate: np.ndarray
-    seat_cost: np.ndarray
-    set_up_annuity: np.ndarray
-    hardware_annuity: np.ndarray
-    running_cost: np.ndarray
-    taste: np.ndarray
-    available: np.ndarray
-    set_up_cost: np.ndarray
-    hardware_cost: np.ndarray
-    voucher_rate: np.ndarray
-    voucher_cap: np.ndarray
-    moving: np.ndarray
-    common: np.ndarray
-    cumulative: np.ndarray
+    option: np.ndarray
+    kind: np.ndarray
+    cell: np.ndarray
     activity: np.ndarray
 
 
-class Numbers(NamedTuple):
-    """Parameters: ``[lanes]`` each, save the last rows.
+(
+    BENEFIT_RATE, SEAT_COST, SET_UP_ANNUITY, HARDWARE_ANNUITY, RUNNING_COST, TASTE, AVAILABLE,
+    SET_UP_COST, HARDWARE_COST,
+) = range(9)  # fmt: skip
+VOUCHER_RATE, VOUCHER_CAP, MOVING = range(3)
+COMMON, CUMULATIVE = range(2)
 
-    ``powers`` is ``[lanes, 2, NODES]`` and ``node_weights`` ``[NODES]`` (surplus integrals),
-    ``is_open`` bool is ``[lanes, options]``, ``addresses`` uint64 ``[options]``, ``start`` uint64 ``[1]`` the seed's
-    start of all keys.
+
+class Numbers(NamedTuple):
+    """Parameters.
+
+    ``of`` is ``[13, lanes]`` with the rows :data:`BETA` to :data:`CONSIDERING_MATURITY`;
+    ``powers`` ``[lanes, 2, NODES]`` and ``node_weights`` ``[NODES]`` belong to the surplus
+    integrals; ``is_open`` bool is ``[lanes, options]``, ``addresses`` uint64 ``[options]``,
+    ``start`` uint64 ``[1]`` the seed's start of all keys.
     """
 
-    beta: np.ndarray
-    dissimilarity: np.ndarray
-    persistence: np.ndarray
-    carry_over: np.ndarray
-    set_up_life: np.ndarray
-    size_elasticity: np.ndarray
-    wedge: np.ndarray
-    hurdle_size: np.ndarray
-    hurdle_maturity: np.ndarray
-    light_depth: np.ndarray
-    price_index: np.ndarray
-    considering_size: np.ndarray
-    considering_maturity: np.ndarray
+    of: np.ndarray
     powers: np.ndarray
     node_weights: np.ndarray
     addresses: np.ndarray
@@ -196,132 +190,110 @@ class Numbers(NamedTuple):
     start: np.ndarray
 
 
-class Chances(NamedTuple):
-    """What a firm's fixed traits are drawn with: ``[lanes]``; ``*_shift`` ``[lanes, cells]``."""
+(
+    BETA, DISSIMILARITY, PERSISTENCE, CARRY_OVER, SET_UP_LIFE, SIZE_ELASTICITY, WEDGE,
+    HURDLE_SIZE, HURDLE_MATURITY, LIGHT_DEPTH, PRICE_INDEX, CONSIDERING_SIZE,
+    CONSIDERING_MATURITY,
+) = range(13)  # fmt: skip
 
-    maturity_level: np.ndarray
-    maturity_size: np.ndarray
-    deep_share: np.ndarray
-    applicable_odds: np.ndarray
-    applicable_size: np.ndarray
-    applicable_shift: np.ndarray
-    narrow_level: np.ndarray
-    narrow_size: np.ndarray
-    narrow_maturity: np.ndarray
-    narrow_shift: np.ndarray
+
+class Chances(NamedTuple):
+    """What firms' fixed traits are drawn with.
+
+    ``of`` is ``[8, lanes]`` with the rows :data:`MATURITY_LEVEL` to :data:`NARROW_MATURITY`;
+    ``shifts`` is ``[2, lanes, cells]``: of applicability and of narrow AI.
+    """
+
+    of: np.ndarray
+    shifts: np.ndarray
+
+
+(
+    MATURITY_LEVEL, MATURITY_SIZE, DEEP_SHARE, APPLICABLE_ODDS, APPLICABLE_SIZE, NARROW_LEVEL,
+    NARROW_SIZE, NARROW_MATURITY,
+) = range(8)  # fmt: skip
 
 
 class Sums(NamedTuple):
     """Totals by cell, whole numbers in float64, exact in any order.
 
-    ``[lanes, cells * options * GROUPS]``: ``value`` (weighted value added of users);
-    ``[lanes, cells * options]``: ``usage``, ``firms``, ``scale``, ``new_scale`` (of this month's
-    starts); ``[lanes, cells]``: ``users`` (of narrow or general-purpose AI), ``considering``,
-    ``hurdle``, ``surplus``, ``moving`` and ``vouchers`` (this month, currency);
-    ``[lanes, 3]``: ``events``, leavers, switchers and users that evaluated this month.
+    ``value`` is ``[lanes, cells * options * GROUPS]``, weighted value added of users; ``pair``
+    is ``[4, lanes, cells * options]``: :data:`USAGE`, :data:`FIRMS`, :data:`SCALE` of users and
+    :data:`NEW_SCALE` of this month's starts; ``cell`` is ``[6, lanes, cells]``: :data:`USERS` (of
+    narrow or general-purpose AI), :data:`CONSIDERED`, :data:`HURDLES`, :data:`SURPLUSES`,
+    and of this month, currency, :data:`MOVES` and :data:`VOUCHERS`; ``events`` is ``[lanes, 3]``:
+    leavers, switchers and users that evaluated this month.
     """
 
     value: np.ndarray
-    usage: np.ndarray
-    firms: np.ndarray
-    scale: np.ndarray
-    new_scale: np.ndarray
-    users: np.ndarray
-    considering: np.ndarray
-    hurdle: np.ndarray
-    surplus: np.ndarray
-    moving: np.ndarray
-    vouchers: np.ndarray
+    pair: np.ndarray
+    cell: np.ndarray
     events: np.ndarray
 
     @classmethod
     def empty(cls, lanes: int, cells: int, options: int) -> "Sums":
         """All zero."""
-        pair = (lanes, cells * options)
         return cls(
             np.zeros((lanes, cells * options * GROUPS)),
-            *(np.zeros(pair) for _ in range(4)),
-            *(np.zeros((lanes, cells)) for _ in range(6)),
+            np.zeros((4, lanes, cells * options)),
+            np.zeros((6, lanes, cells)),
             np.zeros((lanes, 3)),
         )
 
+    def begin_month(self) -> None:
+        """Forget last month's events."""
+        self.pair[NEW_SCALE] = 0.0
+        self.cell[MOVES:] = 0.0
+        self.events[:] = 0.0
+
+
+USAGE, FIRMS, SCALE, NEW_SCALE = range(4)
+USERS, CONSIDERED, HURDLES, SURPLUSES, MOVES, VOUCHERS = range(6)
+
 
 class Work(NamedTuple):
-    """Buffers of a block of firms: what evaluating firms weigh, ``[firms]`` or ``[., firms]``.
+    """Buffers of a block of firms: what evaluating firms weigh.
 
-    ``net`` (net saving, currency a year), ``worth`` (systematic utility), ``utility`` (with the
-    firm's own shocks), ``voucher`` (what a voucher pays for a start) are ``[options, firms]``.
+    ``option`` is ``[5, options, firms]``: :data:`DRAW` (the option's own Gumbel draw),
+    :data:`NET` (net saving, currency a year), :data:`WORTH` (systematic utility), :data:`UTILITY`
+    (with the firm's own shocks), :data:`VOUCHER` (what a voucher pays for a start).  ``real``
+    (float64), ``whole`` (int64), ``address`` (uint64) and ``small`` (uint8) are ``[., firms]``,
+    with rows named below.  ``note`` remembers whose luck the buffers hold.
     """
 
-    rows: np.ndarray
-    candidates: np.ndarray
-    keep: np.ndarray
-    cell: np.ndarray
-    identity: np.ndarray
-    ordinal: np.ndarray
-    key: np.ndarray
-    weight: np.ndarray
-    persons: np.ndarray
-    value_added: np.ndarray
-    size: np.ndarray
-    shift: np.ndarray
-    flags: np.ndarray
     option: np.ndarray
-    tenure: np.ndarray
-    old_epoch: np.ndarray
-    epoch: np.ndarray
-    scale: np.ndarray
-    wedge: np.ndarray
-    trait: np.ndarray
-    depth: np.ndarray
-    usage: np.ndarray
-    potential: np.ndarray
-    move: np.ndarray
-    compliance: np.ndarray
-    log_stable: np.ndarray
-    no_option: np.ndarray
-    gumbel: np.ndarray
-    net: np.ndarray
-    worth: np.ndarray
-    utility: np.ndarray
-    voucher: np.ndarray
-    best: np.ndarray
-    chosen: np.ndarray
-    number: np.ndarray
-    pair: np.ndarray
-    family: np.ndarray
-    new_tenure: np.ndarray
-    old_money: np.ndarray
-    money: np.ndarray
-    index: np.ndarray
-    amount: np.ndarray
-    lucky_rows: np.ndarray
-    lucky_epoch: np.ndarray
+    real: np.ndarray
+    whole: np.ndarray
+    address: np.ndarray
+    small: np.ndarray
     note: np.ndarray
 
     @classmethod
     def of(cls, firms: int, options: int) -> "Work":
         """Buffers for this many firms and options."""
-        shapes = {
-            "rows": ("int64", ()), "candidates": ("int64", ()), "keep": ("uint8", ()),
-            "cell": ("int64", ()), "identity": ("uint64", ()), "ordinal": ("uint64", ()),
-            "key": ("uint64", ()), "flags": ("uint8", ()), "option": ("int64", ()),
-            "tenure": ("int64", ()), "old_epoch": ("uint64", ()), "epoch": ("uint64", ()),
-            "gumbel": ("float64", (options,)), "net": ("float64", (options,)),
-            "worth": ("float64", (options,)), "utility": ("float64", (options,)),
-            "voucher": ("float64", (options,)), "best": ("float64", (2,)),
-            "chosen": ("int64", (2,)), "number": ("int64", ()), "pair": ("float64", (2,)),
-            "family": ("float64", (8,)), "new_tenure": ("int64", ()),
-            "old_money": ("float64", ()), "money": ("float64", (2,)), "index": ("int64", (4,)),
-            "amount": ("float64", (8,)), "lucky_rows": ("int64", ()),
-            "lucky_epoch": ("uint64", ()),
-        }  # fmt: skip
-        found = {
-            name: np.empty((*shapes.get(name, ("", ()))[1], firms), shapes.get(name, ("f8",))[0])
-            for name in cls._fields
-            if name != "note"
-        }
-        return cls(**found, note=np.zeros(2, dtype=np.int64))
+        return cls(
+            np.empty((5, options, firms)),
+            np.empty((_REAL_ROWS, firms)),
+            np.empty((_WHOLE_ROWS, firms), dtype=np.int64),
+            np.empty((6, firms), dtype=np.uint64),
+            np.empty((2, firms), dtype=np.uint8),
+            np.zeros(2, dtype=np.int64),
+        )
+
+
+DRAW, NET, WORTH, UTILITY, VOUCHER = range(5)
+KEEP, TRAITS = range(2)
+IDENTITY, ORDINAL, KEY, OTHER_KEY, DRAWN, LUCKY_DRAWN = range(6)
+ROWS, CANDIDATES, CELL, OTHER_CELL, NOW, YEARS, NEW_YEARS, NUMBER, LUCKY_ROWS = range(9)
+#: Two buffers of choices, used in turn, and four of entries of the totals.
+CHOSEN, INDEX, _WHOLE_ROWS = 9, 11, 15
+(
+    WEIGHT, PERSONS, VALUE_ADDED, LOG_SIZE, SHIFT, EFFORT, UP_FRONT_WEIGHT, TRAIT, DEPTH,
+    USE, POTENTIAL, MOVE, COMPLIANCE, LOG_STABLE, NO_OPTION, OLD_MONEY,
+) = range(16)  # fmt: skip
+#: Two buffers of best utilities, used in turn; of the chosen option's net saving and utility; of
+#: hurdle and surplus money; eight of the families' weights and savings; eight of amounts.
+BEST, PAIR, MONEY, FAMILY, AMOUNT, _REAL_ROWS = 16, 18, 20, 22, 30, 38
 
 
 # --- Stages: rules on buffers -------------------------------------------------------------------
@@ -561,9 +533,7 @@ def surplus_money(
     """Expected surplus of the enterprises a firm stands for, whole currency units a year."""
     closed = closed_saving / np.maximum(closed_weight, _TINY) * closed_share
     added = open_saving / np.maximum(open_weight, _TINY) * open_share
-    return whole_money(
-        where(largest > _FEASIBLE, weight * WEIGHT_UNIT * (closed + added), 0.0)
-    )
+    return whole_money(where(largest > _FEASIBLE, weight * WEIGHT_UNIT * (closed + added), 0.0))
 
 
 @each()
@@ -668,24 +638,24 @@ def difference(a, b):
 @steps
 def look_up(people, ground, numbers, work, m):
     """Fill the buffers with what lanes share of the rows: identity, size, value added."""
-    gather(m, work.cell, people.cell, work.rows)
-    gather(m, work.identity, ground.identity, work.cell)
-    gather(m, work.ordinal, people.ordinal, work.rows)
-    firm_keys(m, work.key, numbers.start[0], work.identity, work.ordinal)
-    gather(m, work.weight, ground.weight, work.cell)
-    gather(m, work.persons, people.persons, work.rows)
-    gather(m, work.value_added, people.value_added, work.rows)
-    sizes(m, work.size, work.persons)
-    compliance_draw(m, work.compliance, work.key)
+    gather(m, work.whole[CELL], people.cell, work.whole[ROWS])
+    gather(m, work.address[IDENTITY], ground.identity, work.whole[CELL])
+    gather(m, work.address[ORDINAL], people.ordinal, work.whole[ROWS])
+    firm_keys(m, work.address[KEY], numbers.start[0], work.address[IDENTITY], work.address[ORDINAL])
+    gather(m, work.real[WEIGHT], ground.weight, work.whole[CELL])
+    gather(m, work.real[PERSONS], people.persons, work.whole[ROWS])
+    gather(m, work.real[VALUE_ADDED], people.value_added, work.whole[ROWS])
+    sizes(m, work.real[LOG_SIZE], work.real[PERSONS])
+    compliance_draw(m, work.real[COMPLIANCE], work.address[KEY])
 
 
 @steps
 def begin(people, ground, state, sums, work, lane, m):
     """The first ``m`` candidates begin to consider AI."""
-    mark(m, state.considering[lane], work.candidates)
-    gather(m, work.number, people.cell, work.candidates)
-    gather(m, work.depth, ground.weight, work.number)
-    post(m, sums.considering[lane], work.number, work.depth)
+    mark(m, state.small[CONSIDERING, lane], work.whole[CANDIDATES])
+    gather(m, work.whole[NUMBER], people.cell, work.whole[CANDIDATES])
+    gather(m, work.real[DEPTH], ground.weight, work.whole[NUMBER])
+    post(m, sums.cell[CONSIDERED, lane], work.whole[NUMBER], work.real[DEPTH])
 
 
 @steps
@@ -694,43 +664,53 @@ def consider(people, ground, state, offer, numbers, sums, work, lane, n):
 
     It leaves alone what :func:`look_up` and :func:`luck` have put into the buffers.
     """
-    gather(n, work.tenure, state.considering[lane], work.rows)
-    gather(n, work.flags, state.flags[lane], work.rows)
-    may_begin(n, work.keep, work.tenure, work.flags)
-    m = compress(n, work.candidates, work.rows, work.keep)
+    gather(n, work.whole[YEARS], state.small[CONSIDERING, lane], work.whole[ROWS])
+    gather(n, work.small[TRAITS], state.small[FLAGS, lane], work.whole[ROWS])
+    may_begin(n, work.small[KEEP], work.whole[YEARS], work.small[TRAITS])
+    m = compress(n, work.whole[CANDIDATES], work.whole[ROWS], work.small[KEEP])
     if m > 0:
-        identify(people, ground, numbers, work, work.candidates, m)
-        gather(m, work.usage, people.persons, work.candidates)
-        sizes(m, work.scale, work.usage)
-        gather(m, work.flags, state.flags[lane], work.candidates)
-        gather(m, work.shift, offer.cumulative[lane], work.number)
+        identify(people, ground, numbers, work, work.whole[CANDIDATES], m)
+        gather(m, work.real[USE], people.persons, work.whole[CANDIDATES])
+        sizes(m, work.real[EFFORT], work.real[USE])
+        gather(m, work.small[TRAITS], state.small[FLAGS, lane], work.whole[CANDIDATES])
+        gather(m, work.real[SHIFT], offer.cell[CUMULATIVE, lane], work.whole[NUMBER])
         begins(
-            m, work.keep, work.old_epoch, work.scale, work.flags, work.shift,
-            numbers.considering_size[lane], numbers.considering_maturity[lane],
+            m, work.small[KEEP], work.address[OTHER_KEY], work.real[EFFORT], work.small[TRAITS], work.real[SHIFT],
+            numbers.of[CONSIDERING_SIZE, lane], numbers.of[CONSIDERING_MATURITY, lane],
         )  # fmt: skip
-        m = compress(m, work.candidates, work.candidates, work.keep)
+        m = compress(m, work.whole[CANDIDATES], work.whole[CANDIDATES], work.small[KEEP])
         if m > 0:
             begin(people, ground, state, sums, work, lane, m)
-        gather(n, work.tenure, state.considering[lane], work.rows)
-    return compress(n, work.rows, work.rows, work.tenure)
+        gather(n, work.whole[YEARS], state.small[CONSIDERING, lane], work.whole[ROWS])
+    return compress(n, work.whole[ROWS], work.whole[ROWS], work.whole[YEARS])
 
 
 @steps
 def identify(people, ground, numbers, work, rows, m):
     """Cells of the first ``m`` rows into ``number`` and their keys into ``old_epoch``."""
-    gather(m, work.number, people.cell, rows)
-    gather(m, work.identity, ground.identity, work.number)
-    gather(m, work.ordinal, people.ordinal, rows)
-    firm_keys(m, work.old_epoch, numbers.start[0], work.identity, work.ordinal)
+    gather(m, work.whole[NUMBER], people.cell, rows)
+    gather(m, work.address[IDENTITY], ground.identity, work.whole[NUMBER])
+    gather(m, work.address[ORDINAL], people.ordinal, rows)
+    firm_keys(
+        m, work.address[OTHER_KEY], numbers.start[0], work.address[IDENTITY], work.address[ORDINAL]
+    )
 
 
 @steps
 def luck(numbers, work, lane, m):
     """Shocks of the first ``m`` firms, by their own addresses."""
-    stable_draw(m, work.log_stable, work.key, work.epoch, numbers.dissimilarity[lane])
-    no_option_draw(m, work.no_option, work.key, work.epoch)
+    stable_draw(
+        m,
+        work.real[LOG_STABLE],
+        work.address[KEY],
+        work.address[DRAWN],
+        numbers.of[DISSIMILARITY, lane],
+    )
+    no_option_draw(m, work.real[NO_OPTION], work.address[KEY], work.address[DRAWN])
     for k in range(numbers.addresses.shape[0]):
-        option_draw(m, work.gumbel[k], work.key, numbers.addresses[k], work.epoch)
+        option_draw(
+            m, work.option[DRAW, k], work.address[KEY], numbers.addresses[k], work.address[DRAWN]
+        )
 
 
 @steps
@@ -740,52 +720,59 @@ def appraise(people, ground, state, offer, numbers, work, lane, occasion, n):
     Luck and columns that the lane before has left in the buffers are used again if they are those
     of the same firms and evaluations.
     """
-    m = padded(n, work.rows)
-    known = work.note[0] == n and same(n, work.rows, work.lucky_rows)
+    m = padded(n, work.whole[ROWS])
+    known = work.note[0] == n and same(n, work.whole[ROWS], work.whole[LUCKY_ROWS])
     if not known:
         look_up(people, ground, numbers, work, m)
-    gather(m, work.flags, state.flags[lane], work.rows)
-    gather(m, work.option, state.option[lane], work.rows)
-    gather(m, work.old_epoch, state.epoch[lane], work.rows)
-    luck_epoch(m, work.epoch, work.key, occasion, work.old_epoch, numbers.persistence[lane])
+    gather(m, work.small[TRAITS], state.small[FLAGS, lane], work.whole[ROWS])
+    gather(m, work.whole[NOW], state.small[OPTION, lane], work.whole[ROWS])
+    gather(m, work.address[OTHER_KEY], state.small[EPOCH, lane], work.whole[ROWS])
+    luck_epoch(
+        m,
+        work.address[DRAWN],
+        work.address[KEY],
+        occasion,
+        work.address[OTHER_KEY],
+        numbers.of[PERSISTENCE, lane],
+    )
     if not (
         known
-        and numbers.dissimilarity[work.note[1]] == numbers.dissimilarity[lane]
-        and same(n, work.epoch, work.lucky_epoch)
+        and numbers.of[DISSIMILARITY, work.note[1]] == numbers.of[DISSIMILARITY, lane]
+        and same(n, work.address[DRAWN], work.address[LUCKY_DRAWN])
     ):
         luck(numbers, work, lane, m)
-        work.lucky_rows[:n] = work.rows[:n]
-        work.lucky_epoch[:n] = work.epoch[:n]
+        work.whole[LUCKY_ROWS, :n] = work.whole[ROWS, :n]
+        work.address[LUCKY_DRAWN, :n] = work.address[DRAWN, :n]
         work.note[0] = n
         work.note[1] = lane
-    gather(m, work.shift, offer.common[lane], work.cell)
+    gather(m, work.real[SHIFT], offer.cell[COMMON, lane], work.whole[CELL])
     own_traits(
-        m, work.scale, work.wedge, work.trait, work.depth, work.usage,
-        work.size, work.persons, work.flags, work.shift, numbers.size_elasticity[lane],
-        numbers.wedge[lane], numbers.hurdle_size[lane], numbers.hurdle_maturity[lane],
-        numbers.light_depth[lane],
+        m, work.real[EFFORT], work.real[UP_FRONT_WEIGHT], work.real[TRAIT], work.real[DEPTH], work.real[USE],
+        work.real[LOG_SIZE], work.real[PERSONS], work.small[TRAITS], work.real[SHIFT], numbers.of[SIZE_ELASTICITY, lane],
+        numbers.of[WEDGE, lane], numbers.of[HURDLE_SIZE, lane], numbers.of[HURDLE_MATURITY, lane],
+        numbers.of[LIGHT_DEPTH, lane],
     )  # fmt: skip
-    kind = kind_of(ground.kind, work.cell, m)
+    kind = kind_of(ground.kind, work.whole[CELL], m)
     money_traits(
-        m, work.potential, work.move,
-        work.value_added, work.persons, numbers.price_index[lane], offer.activity[lane],
-        offer.moving[lane][kind],
+        m, work.real[POTENTIAL], work.real[MOVE],
+        work.real[VALUE_ADDED], work.real[PERSONS], numbers.of[PRICE_INDEX, lane], offer.activity[lane],
+        offer.kind[MOVING, lane][kind],
     )  # fmt: skip
     for k in range(numbers.addresses.shape[0]):
         appraise_option(
-            m, work.net[k], work.worth[k], work.voucher[k],
-            work.usage, work.scale, work.wedge, work.potential, work.depth, work.trait,
-            work.option, work.move, work.compliance,
-            offer.benefit_rate[lane, k][kind], offer.seat_cost[lane, k][kind],
-            offer.set_up_annuity[lane, k][kind], offer.hardware_annuity[lane, k][kind],
-            offer.running_cost[lane, k][kind], offer.taste[lane, k][kind],
-            offer.available[lane, k][kind], offer.set_up_cost[lane, k][kind],
-            offer.hardware_cost[lane, k][kind], offer.voucher_rate[lane][kind],
-            offer.voucher_cap[lane][kind], numbers.set_up_life[lane], k + 1, numbers.beta[lane],
+            m, work.option[NET, k], work.option[WORTH, k], work.option[VOUCHER, k],
+            work.real[USE], work.real[EFFORT], work.real[UP_FRONT_WEIGHT], work.real[POTENTIAL], work.real[DEPTH], work.real[TRAIT],
+            work.whole[NOW], work.real[MOVE], work.real[COMPLIANCE],
+            offer.option[BENEFIT_RATE, lane, k][kind], offer.option[SEAT_COST, lane, k][kind],
+            offer.option[SET_UP_ANNUITY, lane, k][kind], offer.option[HARDWARE_ANNUITY, lane, k][kind],
+            offer.option[RUNNING_COST, lane, k][kind], offer.option[TASTE, lane, k][kind],
+            offer.option[AVAILABLE, lane, k][kind], offer.option[SET_UP_COST, lane, k][kind],
+            offer.option[HARDWARE_COST, lane, k][kind], offer.kind[VOUCHER_RATE, lane][kind],
+            offer.kind[VOUCHER_CAP, lane][kind], numbers.of[SET_UP_LIFE, lane], k + 1, numbers.of[BETA, lane],
         )  # fmt: skip
         utility_of(
-            m, work.utility[k],
-            work.worth[k], work.gumbel[k], work.log_stable, numbers.dissimilarity[lane],
+            m, work.option[UTILITY, k],
+            work.option[WORTH, k], work.option[DRAW, k], work.real[LOG_STABLE], numbers.of[DISSIMILARITY, lane],
         )  # fmt: skip
     return m
 
@@ -793,12 +780,12 @@ def appraise(people, ground, state, offer, numbers, work, lane, occasion, n):
 @steps
 def choose(numbers, work, m):
     """The choice that maximises utility; returns which of the two buffers holds it."""
-    first_choice(m, work.best[0], work.chosen[0], work.no_option)
+    first_choice(m, work.real[BEST], work.whole[CHOSEN], work.real[NO_OPTION])
     here = 0
     for k in range(numbers.addresses.shape[0]):
         better(
-            m, work.best[1 - here], work.chosen[1 - here],
-            work.best[here], work.chosen[here], work.utility[k], k + 1,
+            m, work.real[BEST + 1 - here], work.whole[CHOSEN + 1 - here],
+            work.real[BEST + here], work.whole[CHOSEN + here], work.option[UTILITY, k], k + 1,
         )  # fmt: skip
         here = 1 - here
     return here
@@ -813,48 +800,48 @@ def surplus(numbers, work, lane, m):
     integral path-dependent; along this one, open options never lower it.)
     """
     options = numbers.addresses.shape[0]
-    dissimilarity = numbers.dissimilarity[lane]
+    dissimilarity = numbers.of[DISSIMILARITY, lane]
     top = 0
-    larger(m, work.best[0], work.worth[0], work.worth[0])
+    larger(m, work.real[BEST], work.option[WORTH, 0], work.option[WORTH, 0])
     for k in range(1, options):
-        larger(m, work.best[1 - top], work.best[top], work.worth[k])
+        larger(m, work.real[BEST + 1 - top], work.real[BEST + top], work.option[WORTH, k])
         top = 1 - top
-    largest = work.best[top]
+    largest = work.real[BEST + top]
     # Family 0 is closed, 1 open; each has two buffers of weight and two of saving, used in turn.
     turn = np.zeros(2, dtype=np.int64)
     for family in range(2):
-        nothing_yet(m, work.family[4 * family], largest)
-        nothing_yet(m, work.family[4 * family + 2], largest)
+        nothing_yet(m, work.real[FAMILY + 4 * family], largest)
+        nothing_yet(m, work.real[FAMILY + 4 * family + 2], largest)
     for k in range(options):
         family = 1 if numbers.is_open[lane, k] else 0
         here = 4 * family + turn[family]
         turn[family] = 1 - turn[family]
         there = 4 * family + turn[family]
         family_sum(
-            m, work.family[there], work.family[there + 2],
-            work.family[here], work.family[here + 2], work.worth[k], work.net[k], largest,
+            m, work.real[FAMILY + there], work.real[FAMILY + there + 2],
+            work.real[FAMILY + here], work.real[FAMILY + here + 2], work.option[WORTH, k], work.option[NET, k], largest,
             dissimilarity,
         )  # fmt: skip
     closed, opened = turn[0], 4 + turn[1]
-    odds = work.amount[0]
-    nest_odds(m, odds, work.family[closed], largest, dissimilarity)
+    odds = work.real[AMOUNT]
+    nest_odds(m, odds, work.real[FAMILY + closed], largest, dissimilarity)
     for j in range(4):
-        nothing_yet(m, work.amount[1 + j], largest)
+        nothing_yet(m, work.real[AMOUNT + 1 + j], largest)
     for node in range(NODES):
         here = node % 2
         surplus_node(
-            m, work.amount[2 - here], work.amount[1 + here], odds, numbers.powers[lane, 0, node],
+            m, work.real[AMOUNT + 2 - here], work.real[AMOUNT + 1 + here], odds, numbers.powers[lane, 0, node],
             numbers.node_weights[node],
         )  # fmt: skip
         added_surplus_node(
-            m, work.amount[4 - here], work.amount[3 + here],
-            work.family[closed], work.family[opened], largest, numbers.powers[lane, 1, node],
+            m, work.real[AMOUNT + 4 - here], work.real[AMOUNT + 3 + here],
+            work.real[FAMILY + closed], work.real[FAMILY + opened], largest, numbers.powers[lane, 1, node],
             numbers.node_weights[node], dissimilarity,
         )  # fmt: skip
     surplus_money(
-        m, work.money[1],
-        largest, work.weight, work.family[closed], work.family[closed + 2], work.amount[1],
-        work.family[opened], work.family[opened + 2], work.amount[3],
+        m, work.real[MONEY + 1],
+        largest, work.real[WEIGHT], work.real[FAMILY + closed], work.real[FAMILY + closed + 2], work.real[AMOUNT + 1],
+        work.real[FAMILY + opened], work.real[FAMILY + opened + 2], work.real[AMOUNT + 3],
     )  # fmt: skip
 
 
@@ -862,59 +849,74 @@ def surplus(numbers, work, lane, m):
 def settle(ground, state, offer, numbers, sums, work, lane, chosen, n, m):
     """Carry out the choices of the first ``n`` firms: experience, hurdle, totals."""
     options = numbers.addresses.shape[0]
-    gather(m, work.tenure, state.tenure[lane], work.rows)
+    gather(m, work.whole[YEARS], state.small[TENURE, lane], work.whole[ROWS])
     tenure_after(
-        m, work.new_tenure, work.option, chosen, work.tenure, numbers.is_open[lane],
-        numbers.carry_over[lane],
+        m, work.whole[NEW_YEARS], work.whole[NOW], chosen, work.whole[YEARS], numbers.is_open[lane],
+        numbers.of[CARRY_OVER, lane],
     )  # fmt: skip
-    option_number(m, work.number, chosen)
-    pick(m, work.pair[0], work.net, work.number)
-    pick(m, work.pair[1], work.utility, work.number)
+    option_number(m, work.whole[NUMBER], chosen)
+    pick(m, work.real[PAIR], work.option[NET], work.whole[NUMBER])
+    pick(m, work.real[PAIR + 1], work.option[UTILITY], work.whole[NUMBER])
     hurdle_money(
-        m, work.money[0], chosen, work.weight, work.pair[0], work.pair[1], work.no_option,
-        numbers.beta[lane],
+        m, work.real[MONEY], chosen, work.real[WEIGHT], work.real[PAIR], work.real[PAIR + 1], work.real[NO_OPTION],
+        numbers.of[BETA, lane],
     )  # fmt: skip
     places(
-        m, work.index[0], work.index[1], work.index[2], work.index[3],
-        work.cell, work.option, chosen, work.flags, work.tenure, work.new_tenure, options,
+        m, work.whole[INDEX], work.whole[INDEX + 1], work.whole[INDEX + 2], work.whole[INDEX + 3],
+        work.whole[CELL], work.whole[NOW], chosen, work.small[TRAITS], work.whole[YEARS], work.whole[NEW_YEARS], options,
     )  # fmt: skip
     amounts(
-        m, work.amount[0], work.amount[1], work.amount[2], work.amount[3], work.amount[4],
-        work.amount[5], work.amount[6], work.amount[7],
-        work.option, chosen, work.weight, work.value_added, numbers.price_index[lane], work.usage,
-        work.scale,
+        m, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2], work.real[AMOUNT + 3], work.real[AMOUNT + 4],
+        work.real[AMOUNT + 5], work.real[AMOUNT + 6], work.real[AMOUNT + 7],
+        work.whole[NOW], chosen, work.real[WEIGHT], work.real[VALUE_ADDED], numbers.of[PRICE_INDEX, lane], work.real[USE],
+        work.real[EFFORT],
     )  # fmt: skip
     for side in range(2):
-        post(n, sums.value[lane], work.index[2 + side], work.amount[side])
-        post(n, sums.usage[lane], work.index[side], work.amount[2 + side])
-        post(n, sums.firms[lane], work.index[side], work.amount[4 + side])
-        post(n, sums.scale[lane], work.index[side], work.amount[6 + side])
+        post(n, sums.value[lane], work.whole[INDEX + 2 + side], work.real[AMOUNT + side])
+        post(n, sums.pair[USAGE, lane], work.whole[INDEX + side], work.real[AMOUNT + 2 + side])
+        post(n, sums.pair[FIRMS, lane], work.whole[INDEX + side], work.real[AMOUNT + 4 + side])
+        post(n, sums.pair[SCALE, lane], work.whole[INDEX + side], work.real[AMOUNT + 6 + side])
     starts(
-        m, work.amount[0], work.amount[1], work.option, chosen, work.flags, work.weight, work.scale
+        m,
+        work.real[AMOUNT],
+        work.real[AMOUNT + 1],
+        work.whole[NOW],
+        chosen,
+        work.small[TRAITS],
+        work.real[WEIGHT],
+        work.real[EFFORT],
     )
-    post(n, sums.new_scale[lane], work.index[1], work.amount[0])
-    post(n, sums.users[lane], work.cell, work.amount[1])
-    pick(m, work.pair[0], work.voucher, work.number)
+    post(n, sums.pair[NEW_SCALE, lane], work.whole[INDEX + 1], work.real[AMOUNT])
+    post(n, sums.cell[USERS, lane], work.whole[CELL], work.real[AMOUNT + 1])
+    pick(m, work.real[PAIR], work.option[VOUCHER], work.whole[NUMBER])
     payments(
-        m, work.amount[0], work.amount[1], work.option, chosen, work.weight, work.pair[0],
-        work.move,
+        m, work.real[AMOUNT], work.real[AMOUNT + 1], work.whole[NOW], chosen, work.real[WEIGHT], work.real[PAIR],
+        work.real[MOVE],
     )  # fmt: skip
-    post(n, sums.vouchers[lane], work.cell, work.amount[0])
-    post(n, sums.moving[lane], work.cell, work.amount[1])
-    turnover(m, work.amount[0], work.amount[1], work.amount[2], work.option, chosen, work.weight)
+    post(n, sums.cell[VOUCHERS, lane], work.whole[CELL], work.real[AMOUNT])
+    post(n, sums.cell[MOVES, lane], work.whole[CELL], work.real[AMOUNT + 1])
+    turnover(
+        m,
+        work.real[AMOUNT],
+        work.real[AMOUNT + 1],
+        work.real[AMOUNT + 2],
+        work.whole[NOW],
+        chosen,
+        work.real[WEIGHT],
+    )
     for event in range(3):
-        sums.events[lane, event] += whole_sum(n, work.amount[event])
-    gather(m, work.old_money, state.hurdle[lane], work.rows)
-    difference(m, work.amount[0], work.money[0], work.old_money)
-    post(n, sums.hurdle[lane], work.cell, work.amount[0])
-    gather(m, work.old_money, state.surplus[lane], work.rows)
-    difference(m, work.amount[0], work.money[1], work.old_money)
-    post(n, sums.surplus[lane], work.cell, work.amount[0])
-    scatter(n, state.option[lane], work.rows, chosen)
-    scatter(n, state.tenure[lane], work.rows, work.new_tenure)
-    scatter(n, state.epoch[lane], work.rows, work.epoch)
-    scatter(n, state.hurdle[lane], work.rows, work.money[0])
-    scatter(n, state.surplus[lane], work.rows, work.money[1])
+        sums.events[lane, event] += whole_sum(n, work.real[AMOUNT + event])
+    gather(m, work.real[OLD_MONEY], state.money[HURDLE, lane], work.whole[ROWS])
+    difference(m, work.real[AMOUNT], work.real[MONEY], work.real[OLD_MONEY])
+    post(n, sums.cell[HURDLES, lane], work.whole[CELL], work.real[AMOUNT])
+    gather(m, work.real[OLD_MONEY], state.money[SURPLUS, lane], work.whole[ROWS])
+    difference(m, work.real[AMOUNT], work.real[MONEY + 1], work.real[OLD_MONEY])
+    post(n, sums.cell[SURPLUSES, lane], work.whole[CELL], work.real[AMOUNT])
+    scatter(n, state.small[OPTION, lane], work.whole[ROWS], chosen)
+    scatter(n, state.small[TENURE, lane], work.whole[ROWS], work.whole[NEW_YEARS])
+    scatter(n, state.small[EPOCH, lane], work.whole[ROWS], work.address[DRAWN])
+    scatter(n, state.money[HURDLE, lane], work.whole[ROWS], work.real[MONEY])
+    scatter(n, state.money[SURPLUS, lane], work.whole[ROWS], work.real[MONEY + 1])
 
 
 # --- Kernels --------------------------------------------------------------------------------------
@@ -930,13 +932,13 @@ def evaluate(
     (``[lanes]`` of bool) only firms whose option has been taken from them evaluate, in the lanes
     it names; with an empty one all do.
     """
-    block = work.rows.shape[0]
+    block = work.whole.shape[1]
     first, last = rows
     while first < last:
         end = run_end(ground.kind, people.cell, first, min(first + block, last))
         work.note[0] = 0
         for lane in range(lanes[0], lanes[1]):
-            n = number_rows(work.rows, first, end)
+            n = number_rows(work.whole[ROWS], first, end)
             if locked.shape[0] > 0:
                 n = find_locked(people, ground, state, offer, numbers, work, lane, n, locked[lane])
             else:
@@ -946,7 +948,7 @@ def evaluate(
                 here = choose(numbers, work, m)
                 surplus(numbers, work, lane, m)
                 settle(
-                    ground, state, offer, numbers, sums, work, lane, work.chosen[here], n, m
+                    ground, state, offer, numbers, sums, work, lane, work.whole[CHOSEN + here], n, m
                 )
         first = end
 
@@ -956,15 +958,22 @@ def find_locked(people, ground, state, offer, numbers, work, lane, n, locked):
     """Keep those of the first ``n`` rows whose option has been taken away; return how many."""
     if not locked:
         return 0
-    gather(n, work.option, state.option[lane], work.rows)
-    n = compress(n, work.rows, work.rows, work.option)
+    gather(n, work.whole[NOW], state.small[OPTION, lane], work.whole[ROWS])
+    n = compress(n, work.whole[ROWS], work.whole[ROWS], work.whole[NOW])
     if n > 0:
-        identify(people, ground, numbers, work, work.rows, n)
-        compliance_draw(n, work.usage, work.old_epoch)
-        gather(n, work.option, state.option[lane], work.rows)
-        kind = kind_of(ground.kind, work.number, n)
-        shut_out(n, work.keep, work.option, work.usage, offer.available[lane], kind)
-        n = compress(n, work.rows, work.rows, work.keep)
+        identify(people, ground, numbers, work, work.whole[ROWS], n)
+        compliance_draw(n, work.real[USE], work.address[OTHER_KEY])
+        gather(n, work.whole[NOW], state.small[OPTION, lane], work.whole[ROWS])
+        kind = kind_of(ground.kind, work.whole[NUMBER], n)
+        shut_out(
+            n,
+            work.small[KEEP],
+            work.whole[NOW],
+            work.real[USE],
+            offer.option[AVAILABLE, lane],
+            kind,
+        )
+        n = compress(n, work.whole[ROWS], work.whole[ROWS], work.small[KEEP])
     return n
 
 
@@ -975,48 +984,48 @@ def compare_lanes(people, ground, state, numbers, sizes, counts, work, rows, lan
     ``counts`` is ``[4, size classes]``: lost, diverted and gained users, and firms worse off;
     ``sizes`` the size class of each cell.
     """
-    block = work.rows.shape[0]
+    block = work.whole.shape[1]
     first, last = rows
     while first < last:
         end = min(first + block, last)
-        n = number_rows(work.rows, first, end)
-        gather(n, work.cell, people.cell, work.rows)
-        gather(n, work.weight, ground.weight, work.cell)
-        gather(n, work.number, sizes, work.cell)
-        gather(n, work.option, state.option[0], work.rows)
-        gather(n, work.tenure, state.option[lane], work.rows)
-        gather(n, work.old_money, state.surplus[0], work.rows)
-        gather(n, work.size, state.surplus[lane], work.rows)
+        n = number_rows(work.whole[ROWS], first, end)
+        gather(n, work.whole[CELL], people.cell, work.whole[ROWS])
+        gather(n, work.real[WEIGHT], ground.weight, work.whole[CELL])
+        gather(n, work.whole[NUMBER], sizes, work.whole[CELL])
+        gather(n, work.whole[NOW], state.small[OPTION, 0], work.whole[ROWS])
+        gather(n, work.whole[YEARS], state.small[OPTION, lane], work.whole[ROWS])
+        gather(n, work.real[OLD_MONEY], state.money[SURPLUS, 0], work.whole[ROWS])
+        gather(n, work.real[LOG_SIZE], state.money[SURPLUS, lane], work.whole[ROWS])
         fates(
-            n, work.amount[0], work.amount[1], work.amount[2], work.amount[3],
-            work.option, work.tenure, work.old_money, work.size, work.weight, numbers.is_open[0],
+            n, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2], work.real[AMOUNT + 3],
+            work.whole[NOW], work.whole[YEARS], work.real[OLD_MONEY], work.real[LOG_SIZE], work.real[WEIGHT], numbers.is_open[0],
         )  # fmt: skip
         for fate in range(4):
-            post(n, counts[fate], work.number, work.amount[fate])
+            post(n, counts[fate], work.whole[NUMBER], work.real[AMOUNT + fate])
         first = end
 
 
 @kernel
 def draw_traits(people, ground, state, numbers, chances, sums, work, rows, lanes):
     """Draw the fixed traits of firms of ``rows`` in each lane; count users of narrow AI."""
-    block = work.rows.shape[0]
+    block = work.whole.shape[1]
     first, last = rows
     while first < last:
         end = min(first + block, last)
-        n = number_rows(work.rows, first, end)
-        m = padded(n, work.rows)
+        n = number_rows(work.whole[ROWS], first, end)
+        m = padded(n, work.whole[ROWS])
         look_up(people, ground, numbers, work, m)
         for lane in range(lanes[0], lanes[1]):
-            gather(m, work.shift, chances.applicable_shift[lane], work.cell)
-            gather(m, work.trait, chances.narrow_shift[lane], work.cell)
+            gather(m, work.real[SHIFT], chances.shifts[0, lane], work.whole[CELL])
+            gather(m, work.real[TRAIT], chances.shifts[1, lane], work.whole[CELL])
             fixed_traits(
-                m, work.flags, work.key, work.size, work.shift, work.trait,
-                chances.maturity_level[lane], chances.maturity_size[lane],
-                chances.deep_share[lane], chances.applicable_odds[lane],
-                chances.applicable_size[lane], chances.narrow_level[lane],
-                chances.narrow_size[lane], chances.narrow_maturity[lane],
+                m, work.small[TRAITS], work.address[KEY], work.real[LOG_SIZE], work.real[SHIFT], work.real[TRAIT],
+                chances.of[MATURITY_LEVEL, lane], chances.of[MATURITY_SIZE, lane],
+                chances.of[DEEP_SHARE, lane], chances.of[APPLICABLE_ODDS, lane],
+                chances.of[APPLICABLE_SIZE, lane], chances.of[NARROW_LEVEL, lane],
+                chances.of[NARROW_SIZE, lane], chances.of[NARROW_MATURITY, lane],
             )  # fmt: skip
-            scatter(n, state.flags[lane], work.rows, work.flags)
-            narrow_weight(m, work.shift, work.flags, work.weight)
-            post(n, sums.users[lane], work.cell, work.shift)
+            scatter(n, state.small[FLAGS, lane], work.whole[ROWS], work.small[TRAITS])
+            narrow_weight(m, work.real[SHIFT], work.small[TRAITS], work.real[WEIGHT])
+            post(n, sums.cell[USERS, lane], work.whole[CELL], work.real[SHIFT])
         first = end

@@ -122,7 +122,7 @@ def option_values(bound: Setting, offered: setting.Offers, firms: Nodes) -> np.n
     result = np.empty((len(firms.cell), len(bound.options)))
     kind = bound.benefit_class[firms.cell]
     hurdle = firms.traits.hurdle + offered.common[firms.cell]
-    life = setting.annuity(values["cost.interest"], values["cost.set_up_life"])
+    life = setting.set_up_annuity(values)
     for k in range(len(bound.options)):
         up_front = behaviour.up_front_cost(
             firms.traits.scale,

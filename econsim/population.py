@@ -166,7 +166,8 @@ def region_cells(region: str) -> Cells:
         joint = sector_size[None, :]
         joint_persons = persons.reshape(1, -1)
         joint_value = value.reshape(1, -1)
-    country, pair = np.nonzero(joint > 0.0)
+    # By sector, then size, then country: cells that meet the same terms stand together.
+    pair, country = np.nonzero(joint.T > 0.0)
     return Cells(
         region=region,
         countries=countries,

@@ -210,6 +210,11 @@ def annuity(interest: float, years: float) -> float:
     return float(interest / (1.0 - factor))
 
 
+def set_up_annuity(values: dict[str, float]) -> float:
+    """Yearly equivalent of one unit of set-up."""
+    return annuity(values["cost.interest"], values["cost.set_up_life"])
+
+
 @dataclass(frozen=True)
 class Offers:
     """What a month offers, by class and option (money in the region's currency, 2024 prices).
@@ -295,7 +300,7 @@ class Offers:
             "taste": (setting.tastes + self.variety)[None, :]
             - values["choice.beta"]
             * (self.perceived_risk + self.confidentiality + self.dependence),
-            "set_up_annuity": self.set_up_cost * annuity(interest, values["cost.set_up_life"]),
+            "set_up_annuity": self.set_up_cost * set_up_annuity(values),
             "hardware_annuity": self.hardware_cost
             * annuity(interest, values["cost.hardware_life"]),
             "running_cost": self.hosting_cost + self.compliance_cost,

@@ -13,7 +13,11 @@ other output.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from types import EllipsisType
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +29,11 @@ ACCOUNTS = ("firms", "ai_suppliers", "rest", "households", "government", "world"
 PRODUCERS = ("firms", "ai_suppliers", "rest")
 #: Relative precision of every identity.
 TOLERANCE = 1e-9
+
+#: A float, or ``ndarray[lanes]``: one number for each of many runs that are closed together.
+Number = Any
+#: Where a leg of a posting stands: account, side, item.
+Place = tuple[str, str, str]
 
 
 class LedgerError(AssertionError):
@@ -50,23 +59,27 @@ class Channels:
         substitution: elasticity of substitution across sectors; 1 is Hulten's aggregation, below
             1 the slow sectors weigh more (Baumol).
         reallocation: elasticity of labour to firms' productivity within sectors; 0 is none.
+
+    Each is a float, or ``ndarray[lanes]``: a channel may be on in some lanes only.
     """
 
-    capital_deepening: float = 0.0
-    capital_share: float = 0.43
-    substitution: float = 1.0
-    reallocation: float = 0.0
+    capital_deepening: Number = 0.0
+    capital_share: Number = 0.43
+    substitution: Number = 1.0
+    reallocation: Number = 0.0
 
 
 @dataclass(frozen=True)
 class Flows:
     """What the rules say happens in a month, currency per month.
 
-    Arrays are ``ndarray[cells]``.
+    Arrays are ``ndarray[..., cells]``: ``[cells]`` for one run, ``[lanes, cells]`` for many that
+    are closed together, each to the bits it has alone.  With lanes a number is a float, the same
+    for all, or ``ndarray[lanes]``.
 
     Attributes:
         baseline: value added of firms without general-purpose AI.
-        baseline_rest: value added of the rest of the economy, ``ndarray[countries]``.
+        baseline_rest: value added of the rest of the economy, ``ndarray[..., countries]``.
         gain: output gained by realised savings (before second-order terms).
         hours: set-up, compliance and the real share of the hurdle, valued at labour cost.
         services_domestic, services_foreign: AI services and hosting bought, reference prices.
@@ -74,7 +87,7 @@ class Flows:
         rents_foreign: payments to foreign suppliers above reference prices.
         rents_domestic: the same to resident suppliers (a transfer).
         vouchers: paid by the government (a transfer).
-        labour_share: of value added.
+        labour_share: of value added; ``ndarray[cells]`` when it is the same in all lanes.
         mark_up_share: share of resident suppliers' receipts that is mark-up.
         shares: (household, government, investment) shares of baseline GDP.
         rest_labour_share: labour share of the rest of the economy.
@@ -83,7 +96,8 @@ class Flows:
         cost_of_funds: marginal cost of public funds; what exceeds 1 is output lost in the rest
             of the economy.
         transitory: part of ``hours`` that is spent once (set-up); no capital follows it.
-        sector: ``ndarray[cells]``, sector of each cell (needed by the channel across sectors).
+        sector: ``ndarray[cells]``, sector of each cell, in all lanes (needed by the channel across
+            sectors).
         within_variance: variance of log productivity within sectors, weighted by value added
             over GDP (needed by reallocation).
         channels: structural channels beyond Hulten's aggregation; all off by default.
@@ -100,25 +114,39 @@ class Flows:
     rents_domestic: np.ndarray
     vouchers: np.ndarray
     labour_share: np.ndarray
-    mark_up_share: float
-    shares: tuple[float, float, float]
-    rest_labour_share: float
-    programme: float = 0.0
-    cost_of_funds: float = 1.0
+    mark_up_share: Number
+    shares: tuple[Number, Number, Number]
+    rest_labour_share: Number
+    programme: Number = 0.0
+    cost_of_funds: Number = 1.0
     transitory: np.ndarray | None = None
     sector: np.ndarray | None = None
-    within_variance: float = 0.0
+    within_variance: Number = 0.0
     channels: Channels = field(default_factory=Channels)
 
 
-def same_suppliers(flows: Flows, other: Flows | None) -> Flows:
-    """Flows with payments to suppliers, by residence, taken from another run."""
+def same_suppliers(
+    flows: Flows, other: Flows | None, lane: np.ndarray | EllipsisType = ...
+) -> Flows:
+    """Flows with payments to suppliers, by residence, taken from another run.
+
+    Args:
+        flows: ``ndarray[..., cells]``.
+        other: the other run, or the other runs in lanes; ``flows`` itself when one of its lanes is
+            the other run.
+        lane: ``ndarray[lanes]``, the lane of ``other`` that each lane of ``flows`` takes them from;
+            when not given, the same lane, or the one run that ``other`` is.
+    """
     if other is None:
         return flows
     names = (
         "services_domestic", "services_foreign", "hardware", "rents_foreign", "rents_domestic",
     )  # fmt: skip
-    return replace(flows, **{name: getattr(other, name) for name in names})
+    shape = flows.baseline.shape
+    taken: dict[str, Any] = {
+        name: np.broadcast_to(getattr(other, name)[lane], shape) for name in names
+    }
+    return replace(flows, **taken)
 
 
 @dataclass(frozen=True)
@@ -128,27 +156,55 @@ class Leg:
     account: str
     side: str
     item: str
-    amount: float
+    amount: Number
 
 
-@dataclass
 class Ledger:
-    """The legs of a month's postings, in order; two legs make a posting."""
+    """The legs of a month's postings, in order; two legs make a posting.
 
-    legs: list[Leg] = field(default_factory=list)
+    Places and amounts are kept apart: every month has the same places, so that what is summed in
+    an identity is looked up once, and only amounts are new.
 
-    def post(self, item: str, payer: str, payee: str, amount: float) -> None:
+    Attributes:
+        places: (account, side, item) of each leg.
+        amounts: of each leg, currency per month.
+    """
+
+    def __init__(self, legs: Iterable[Leg] = ()) -> None:
+        self.places: list[Place] = []
+        self.amounts: list[Number] = []
+        for leg in legs:
+            self.places.append((leg.account, leg.side, leg.item))
+            self.amounts.append(leg.amount)
+
+    @property
+    def legs(self) -> list[Leg]:
+        """The legs, each with its place and amount."""
+        return [Leg(*p, amount) for p, amount in zip(self.places, self.amounts, strict=True)]
+
+    def post(self, item: str, payer: str, payee: str, amount: Number) -> None:
         """One flow from ``payer`` to ``payee``."""
-        self.legs.append(Leg(payer, "use", item, amount))
-        self.legs.append(Leg(payee, "resource", item, amount))
+        self.places += (payer, "use", item), (payee, "resource", item)
+        self.amounts += amount, amount
 
-    def total(self, side: str, items: tuple[str, ...], accounts: tuple[str, ...]) -> float:
+    def total(self, side: str, items: tuple[str, ...], accounts: tuple[str, ...]) -> Number:
         """Sum of the legs of one side, of given items, in given accounts."""
-        total = 0.0
-        for leg in self.legs:  # sum() rounds differently from Python 3.12 on
-            if leg.side == side and leg.item in items and leg.account in accounts:
-                total += leg.amount
+        total: Number = 0.0
+        for position in _positions(self.places, side, items, accounts):
+            # sum() rounds differently from Python 3.12 on
+            total = total + self.amounts[position]
         return total
+
+
+def _positions(
+    places: Iterable[Place], side: str, items: tuple[str, ...], accounts: tuple[str, ...]
+) -> list[int]:
+    """Positions of the legs of one side, of given items, in given accounts."""
+    return [
+        position
+        for position, (account, its_side, item) in enumerate(places)
+        if its_side == side and item in items and account in accounts
+    ]
 
 
 #: Items that buy final goods and services.
@@ -157,13 +213,13 @@ _FINAL = ("consumption", "government", "investment", "exports")
 
 @dataclass(frozen=True)
 class Month:
-    """The closed accounts of a month.
+    """The closed accounts of a month; its numbers are floats, or ``ndarray[lanes]`` if flows are.
 
     Attributes:
         gdp, gni, consumption: currency per month, 2024 prices.
         baseline_gdp: GDP without general-purpose AI.
-        value_added: of firms by cell (their part of GDP), ``ndarray[cells]``.
-        contribution: ``ndarray[cells]``, each cell's part of ``gdp - baseline_gdp``, including
+        value_added: of firms by cell (their part of GDP), ``ndarray[..., cells]``.
+        contribution: ``ndarray[..., cells]``, each cell's part of ``gdp - baseline_gdp``, including
             the labour that its suppliers take from the rest of the economy.
         funds: output lost to the marginal cost of public funds (not in any cell).
         productivity: log change of total factor productivity.
@@ -176,21 +232,21 @@ class Month:
         book: the amounts of all flows from the rules, before they were posted.
     """
 
-    gdp: float
-    gni: float
-    consumption: float
-    baseline_gdp: float
+    gdp: Number
+    gni: Number
+    consumption: Number
+    baseline_gdp: Number
     value_added: np.ndarray
     contribution: np.ndarray
-    funds: float
-    productivity: float
-    rest_value_added: float
-    imports_ai: float
-    hours: float
-    rents_domestic: float
-    worst: float
+    funds: Number
+    productivity: Number
+    rest_value_added: Number
+    imports_ai: Number
+    hours: Number
+    rents_domestic: Number
+    worst: Number
     ledger: Ledger
-    book: dict[str, float]
+    book: dict[str, Number]
 
 
 def close(flows: Flows) -> Month:
@@ -205,22 +261,29 @@ def close(flows: Flows) -> Month:
     Raises:
         LedgerError: an identity is broken by more than :data:`TOLERANCE` of GDP.
     """
-    supplier_labour = (1.0 - flows.mark_up_share) * flows.services_domestic
-    baseline_gdp = float(flows.baseline.sum() + flows.baseline_rest.sum())
-    costs = flows.hours + supplier_labour + flows.services_foreign
-    funds = (flows.cost_of_funds - 1.0) * (float(flows.vouchers.sum()) + flows.programme)
-    net, productivity = _aggregate(flows, flows.gain - costs, funds, baseline_gdp)
-    change = baseline_gdp * (float(exp(np.float64(net))) - 1.0)
-    gross = float(flows.gain.sum())
-    stretch = (change + float(costs.sum()) + funds) / gross if gross > 0.0 else 1.0
-    gain = flows.gain * stretch
-    contribution = gain - costs
+    # Arrays are changed in place: with many lanes new memory costs more than arithmetic.
+    costs = _by_cell(1.0 - flows.mark_up_share) * flows.services_domestic
+    supplier_labour = _sum(costs)
+    costs += flows.hours
+    costs += flows.services_foreign
+    baseline_rest = _sum(flows.baseline_rest)
+    baseline_gdp = _sum(flows.baseline) + baseline_rest
+    funds = (flows.cost_of_funds - 1.0) * (_sum(flows.vouchers) + flows.programme)
+    net, productivity = _aggregate(flows, flows.gain - costs, funds, baseline_rest, baseline_gdp)
+    change = _number(baseline_gdp * (exp(net) - 1.0))
+    gross = _sum(flows.gain)
+    some = np.greater(gross, 0.0)
+    # Without gains there is nothing to spread: the factor is one.
+    stretch = np.where(some, change + _sum(costs) + funds, 1.0) / np.where(some, gross, 1.0)
+    contribution = flows.gain * _by_cell(stretch)
+    value_added = flows.baseline + contribution
+    contribution -= costs
+    value_added -= flows.hours
+    output = _sum(value_added)
+    value_added -= flows.services_domestic + flows.services_foreign
 
-    output = flows.baseline + gain - flows.hours
-    services = flows.services_domestic + flows.services_foreign
-    value_added = output - services
-    rest_output = float(flows.baseline_rest.sum()) - float(supplier_labour.sum()) - funds
-    deepened = flows.channels.capital_deepening * max(change, 0.0)
+    rest_output = baseline_rest - supplier_labour - funds
+    deepened = flows.channels.capital_deepening * _number(np.maximum(change, 0.0))
     book = _book(flows, output, value_added, rest_output, supplier_labour, baseline_gdp, deepened)
     ledger = _post(book)
     _, worst = check(ledger, book)
@@ -236,7 +299,7 @@ def close(flows: Flows) -> Month:
         productivity=productivity,
         rest_value_added=rest_output + book["services_domestic"],
         imports_ai=book["services_foreign"] + book["hardware"],
-        hours=float(flows.hours.sum()),
+        hours=_sum(flows.hours),
         rents_domestic=book["rents_domestic"],
         worst=worst,
         ledger=ledger,
@@ -244,9 +307,42 @@ def close(flows: Flows) -> Month:
     )
 
 
+def _number(values: Any) -> Number:
+    """A float for one run, ``ndarray[lanes]`` for many."""
+    return values if values.ndim else float(values)
+
+
+def _sum(values: np.ndarray) -> Number:
+    """Sum over cells, the last axis, of ``ndarray[..., cells]``.
+
+    NumPy sums each contiguous row pairwise: a lane is rounded as it is alone.
+    """
+    return _number(np.add.reduce(np.ascontiguousarray(values), axis=-1))
+
+
+def _by_cell(number: Number) -> np.ndarray:
+    """A number of each lane, to be spread over its cells: ``ndarray[..., 1]``."""
+    return np.asarray(number)[..., None]
+
+
+def _by_sector(sector: np.ndarray, values: np.ndarray, rest: Number) -> np.ndarray:
+    """Sums of ``ndarray[..., cells]`` by sector and, last, the rest of the economy.
+
+    Bins are filled cell after cell and each lane has its own: ``ndarray[..., sectors + 1]``.
+    """
+    lanes, count = values.reshape(-1, values.shape[-1]), int(sector.max()) + 1
+    bins = sector + count * np.arange(len(lanes))[:, None]
+    sums = np.bincount(bins.ravel(), weights=lanes.ravel(), minlength=count * len(lanes))
+    return np.concatenate([sums.reshape(*values.shape[:-1], count), _by_cell(rest)], axis=-1)
+
+
 def _aggregate(
-    flows: Flows, contribution: np.ndarray, funds: float, baseline_gdp: float
-) -> tuple[float, float]:
+    flows: Flows,
+    contribution: np.ndarray,
+    funds: Number,
+    baseline_rest: Number,
+    baseline_gdp: Number,
+) -> tuple[Number, Number]:
     r"""Log change of GDP and of productivity.
 
     Hulten: ``sum of contributions / GDP``.  Across sectors with elasticity sigma,
@@ -255,36 +351,33 @@ def _aggregate(
     the persistent part.
     """
     channels = flows.channels
-    net = (float(contribution.sum()) - funds) / baseline_gdp
-    if abs(channels.substitution - 1.0) > 1e-9 and flows.sector is not None:
-        base = np.bincount(flows.sector, weights=flows.baseline)
-        gain = np.bincount(flows.sector, weights=contribution)
-        share = np.append(base, flows.baseline_rest.sum()) / baseline_gdp
-        change = np.append(
-            np.divide(gain, base, out=np.zeros_like(gain), where=base > 0.0),
-            -funds / float(flows.baseline_rest.sum()),
-        )
-        power = channels.substitution - 1.0
-        net = float(log(np.float64((share * exp(power * change)).sum()))) / power
-    net += 0.5 * channels.reallocation * flows.within_variance
+    net = (_sum(contribution) - funds) / baseline_gdp
+    power = channels.substitution - 1.0
+    uneven = np.abs(power) > 1e-9
+    if flows.sector is not None and uneven.any():
+        power = np.where(uneven, power, 1.0)  # elsewhere any number: net stays as it is
+        base = _by_sector(flows.sector, flows.baseline, baseline_rest)
+        gain = _by_sector(flows.sector, contribution, -funds)
+        change = np.divide(gain, base, out=np.zeros_like(gain), where=base > 0.0)
+        weighed = base / _by_cell(baseline_gdp) * exp(_by_cell(power) * change)
+        net = _number(np.where(uneven, log(_sum(weighed)) / power, net))
+    net = net + 0.5 * channels.reallocation * flows.within_variance
     productivity = net
-    once = 0.0 if flows.transitory is None else float(flows.transitory.sum()) / baseline_gdp
-    persistent = net + once
-    if channels.capital_deepening > 0.0 and persistent > 0.0:
-        follow = channels.capital_share / (1.0 - channels.capital_share)
-        net += channels.capital_deepening * follow * persistent
-    return net, productivity
+    once = 0.0 if flows.transitory is None else _sum(flows.transitory) / baseline_gdp
+    persistent = _number(np.maximum(net + once, 0.0))
+    share = _number(np.where(channels.capital_deepening > 0.0, channels.capital_share, 0.0))
+    return net + channels.capital_deepening * (share / (1.0 - share)) * persistent, productivity
 
 
 def _book(
     flows: Flows,
-    output: np.ndarray,
+    output: Number,
     value_added: np.ndarray,
-    rest_output: float,
-    supplier_labour: np.ndarray,
-    baseline_gdp: float,
-    deepened: float,
-) -> dict[str, float]:
+    rest_output: Number,
+    supplier_labour: Number,
+    baseline_gdp: Number,
+    deepened: Number,
+) -> dict[str, Number]:
     """Amounts of all flows of the month from the rules, currency per month.
 
     ``deepened`` is the part of the GDP gain that capital follows: it needs the baseline's
@@ -292,31 +385,31 @@ def _book(
     """
     households, government, investment = flows.shares
     book = {
-        name: float(getattr(flows, name).sum())
+        name: _sum(getattr(flows, name))
         for name in (
             "services_domestic", "services_foreign", "hardware", "rents_foreign",
             "rents_domestic", "vouchers",
         )
     }  # fmt: skip
     net_exports = 1.0 - households - government - investment
-    book["output_firms"] = float(output.sum())
+    book["output_firms"] = output
     book["output_rest"] = rest_output
-    book["value_added"] = float(value_added.sum()) + book["services_domestic"] + rest_output
+    book["value_added"] = _sum(value_added) + book["services_domestic"] + rest_output
     book["government"] = government * baseline_gdp + flows.programme
     book["investment_domestic"] = investment * (baseline_gdp + deepened)
-    book["imports_consumer"] = max(-net_exports, 0.0) * baseline_gdp
+    book["imports_consumer"] = _number(np.maximum(-net_exports, 0.0)) * baseline_gdp
     # Exports pay for AI imports and for rents abroad: no part of a gain is borrowed.
     book["exports"] = (
-        max(net_exports, 0.0) * baseline_gdp
+        _number(np.maximum(net_exports, 0.0)) * baseline_gdp
         + book["services_foreign"]
         + book["hardware"]
         + book["rents_foreign"]
     )
-    book["wages_firms"] = float((flows.labour_share * value_added).sum())
-    book["wages_suppliers"] = float(supplier_labour.sum())
+    book["wages_firms"] = _sum(flows.labour_share * value_added)
+    book["wages_suppliers"] = supplier_labour
     book["wages_rest"] = flows.rest_labour_share * rest_output
     book["profits_firms"] = (
-        float(((1.0 - flows.labour_share) * value_added).sum())
+        _sum((1.0 - flows.labour_share) * value_added)
         + book["vouchers"]
         - book["rents_foreign"]
         - book["rents_domestic"]
@@ -328,7 +421,7 @@ def _book(
     book["taxes"] = book["government"] + book["vouchers"]
     book["investment_finance"] = book["investment_domestic"] + book["hardware"]
     book["net_lending"] = net_exports * baseline_gdp
-    income = 0.0
+    income: Number = 0.0
     for kind in ("wages", "profits"):
         for producer in ("firms", "suppliers", "rest"):
             income += book[f"{kind}_{producer}"]
@@ -337,7 +430,7 @@ def _book(
     return book
 
 
-def _post(book: dict[str, float]) -> Ledger:
+def _post(book: dict[str, Number]) -> Ledger:
     """Post a month.  Final sales are shared by the two producers as their final output."""
     ledger = Ledger()
     post = ledger.post
@@ -365,29 +458,94 @@ def _post(book: dict[str, float]) -> Ledger:
     return ledger
 
 
-def readings(ledger: Ledger) -> dict[str, float]:
+#: Approaches to GDP: the identities that come first.
+_APPROACHES = ("production", "income", "expenditure")
+
+
+@lru_cache(maxsize=64)
+def _identities(places: tuple[Place, ...]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the identities of a ledger with legs at these places, and what they sum.
+
+    An identity is two totals less a third.  Totals are positions of legs, in order, filled up with
+    the position after the last: ``ndarray[longest, 3, identities]``.
+    """
+
+    def total(side: str, items: tuple[str, ...], accounts: tuple[str, ...]) -> list[int]:
+        return _positions(places, side, items, accounts)
+
+    none: list[int] = []
+    bought = ("intermediate",)
+    imported = ("consumption", "investment", "intermediate")
+    found = {
+        "GDP by production": (
+            total("resource", (*_FINAL, *bought), PRODUCERS),
+            none,
+            total("use", bought, PRODUCERS),
+        ),
+        "GDP by income": (
+            total("resource", ("wages", "profits"), ("households",)),
+            total("resource", ("rents",), ("world",)),
+            total("resource", ("subsidies",), PRODUCERS),
+        ),
+        "GDP by expenditure": (
+            total("use", _FINAL, ACCOUNTS),
+            none,
+            total("resource", imported, ("world",)),
+        ),
+    }
+    items = tuple(sorted({item for _, _, item in places}))
+    for item in items:
+        found[f"uses and resources of {item}"] = (
+            total("use", (item,), ACCOUNTS),
+            none,
+            total("resource", (item,), ACCOUNTS),
+        )
+    for account in ACCOUNTS:
+        found[f"account of {account}"] = (
+            total("use", items, (account,)),
+            none,
+            total("resource", items, (account,)),
+        )
+    found["payments and receipts of AI suppliers"] = (
+        total("resource", bought, ("ai_suppliers", "world")),
+        none,
+        none,
+    )
+    longest = max(len(positions) for totals in found.values() for positions in totals)
+    legs = np.full((longest, 3, len(found)), len(places))
+    for number, totals in enumerate(found.values()):
+        for term, positions in enumerate(totals):
+            legs[: len(positions), term, number] = positions
+    return tuple(found), legs
+
+
+def _balances(ledger: Ledger) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the identities and what their legs add up to: nothing, or a control total.
+
+    ``ndarray[identities, ...]``.  Legs are added one after the other, in all identities and lanes
+    at once: NumPy's own sums may round by the number of lanes.
+    """
+    names, legs = _identities(tuple(ledger.places))
+    amounts = np.array(ledger.amounts)
+    amounts = np.concatenate([amounts, np.zeros_like(amounts[:1])])  # to fill up with
+    totals = amounts.take(legs[0], axis=0)
+    for positions in legs[1:]:
+        totals += amounts.take(positions, axis=0)
+    return names, totals[0] + totals[1] - totals[2]
+
+
+def readings(ledger: Ledger) -> dict[str, Number]:
     """GDP of a month by production, income and expenditure, three readings of one ledger.
 
     Production: sales of producers less what they buy for use in production.  Income: wages and
     profits paid by producers, plus rents paid to abroad, net of rents received, less subsidies.
     Expenditure: final purchases less imports.
     """
-    total = ledger.total
-    production = total("resource", (*_FINAL, "intermediate"), PRODUCERS) - total(
-        "use", ("intermediate",), PRODUCERS
-    )
-    income = (
-        total("resource", ("wages", "profits"), ("households",))
-        + total("resource", ("rents",), ("world",))
-        - total("resource", ("subsidies",), PRODUCERS)
-    )
-    expenditure = total("use", _FINAL, ACCOUNTS) - total(
-        "resource", ("consumption", "investment", "intermediate"), ("world",)
-    )
-    return {"production": production, "income": income, "expenditure": expenditure}
+    _, balances = _balances(ledger)
+    return {name: _number(balances[i]) for i, name in enumerate(_APPROACHES)}
 
 
-def check(ledger: Ledger, book: dict[str, float]) -> tuple[float, float]:
+def check(ledger: Ledger, book: dict[str, Number]) -> tuple[Number, Number]:
     """Check every identity of a month; return GDP and the worst relative error.
 
     Three readings agree; every item's uses equal its resources; every account closes; control
@@ -395,27 +553,17 @@ def check(ledger: Ledger, book: dict[str, float]) -> tuple[float, float]:
     suppliers' receipts).
 
     Raises:
-        LedgerError: naming the identity and its error.
+        LedgerError: naming the identity, its error and, of many, the lane.
     """
-    three = readings(ledger)
-    scale = abs(book["value_added"])
-    gaps = {f"GDP by {k}": abs(v - book["value_added"]) for k, v in three.items()}
-    for item in sorted({leg.item for leg in ledger.legs}):
-        used = ledger.total("use", (item,), ACCOUNTS)
-        received = ledger.total("resource", (item,), ACCOUNTS)
-        gaps[f"uses and resources of {item}"] = abs(used - received)
-    items = tuple({leg.item for leg in ledger.legs})
-    for account in ACCOUNTS:
-        uses = ledger.total("use", items, (account,))
-        resources = ledger.total("resource", items, (account,))
-        gaps[f"account of {account}"] = abs(uses - resources)
-    receipts = ledger.total("resource", ("intermediate",), ("ai_suppliers", "world"))
-    gaps["payments and receipts of AI suppliers"] = abs(
-        receipts - book["services_domestic"] - book["services_foreign"]
-    )
-    # A number that is none is the worst of all.
-    worst_name = max(gaps, key=lambda name: gaps[name] if gaps[name] == gaps[name] else np.inf)
-    worst = gaps[worst_name] / scale
-    if not worst <= TOLERANCE:
-        raise LedgerError(f"{worst_name}: relative error {worst:.1e}")
-    return three["production"], worst
+    names, balances = _balances(ledger)
+    gaps = balances.copy()
+    gaps[: len(_APPROACHES)] -= book["value_added"]
+    gaps[-1] = gaps[-1] - book["services_domestic"] - book["services_foreign"]
+    errors = np.abs(gaps) / np.abs(book["value_added"])
+    worst = np.max(errors, axis=0)  # a number that is none is the worst of all
+    if not np.all(worst <= TOLERANCE):
+        lane = int(np.argmax(worst))
+        name = names[int(np.argmax(errors.reshape(len(names), -1)[:, lane]))]
+        where = f" in lane {lane}" if worst.ndim else ""
+        raise LedgerError(f"{name}: relative error {worst.flat[lane]:.1e}{where}")
+    return _number(balances[0]), _number(worst)

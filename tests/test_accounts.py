@@ -183,6 +183,179 @@ def test_sums_are_plain_additions_in_order() -> None:
     assert ledger.total("use", ("taxes",), ("households",)) == 0.0
 
 
+def test_readings_are_totals_of_the_ledger() -> None:
+    """Sums of all identities at once are, to the last bit, those of one total after another."""
+    ledger = accounts.close(ordinary()).ledger
+    total, firms = ledger.total, accounts.PRODUCERS
+    final = ("consumption", "government", "investment", "exports")
+    abroad = ("consumption", "investment", "intermediate")
+    assert accounts.readings(ledger) == {
+        "production": total("resource", (*final, "intermediate"), firms)
+        - total("use", ("intermediate",), firms),
+        "income": total("resource", ("wages", "profits"), ("households",))
+        + total("resource", ("rents",), ("world",))
+        - total("resource", ("subsidies",), firms),
+        "expenditure": total("use", final, accounts.ACCOUNTS)
+        - total("resource", abroad, ("world",)),
+    }
+
+
+# --- Lanes: many runs closed together ----------------------------------------------------------
+
+
+def together(alone: list[accounts.Flows], order: str = "C") -> accounts.Flows:
+    """Flows of single runs as lanes; sectors are those of all."""
+
+    def lanes(*values: Any) -> Any:
+        first = values[0]
+        if isinstance(first, tuple):
+            return tuple(lanes(*each) for each in zip(*values, strict=True))
+        if isinstance(first, accounts.Channels):
+            return accounts.Channels(
+                **{f.name: lanes(*(getattr(v, f.name) for v in values)) for f in fields(first)}
+            )
+        return None if first is None else np.array(values, order=order)
+
+    names = [f.name for f in fields(accounts.Flows) if f.name != "sector"]
+    return accounts.Flows(
+        **{name: lanes(*(getattr(flows_, name) for flows_ in alone)) for name in names},
+        sector=alone[0].sector,
+    )
+
+
+def bits(month: accounts.Month, lane: Any = ...) -> dict[str, bytes]:
+    """Every number of a month, of one of its lanes."""
+    numbers = {f.name: getattr(month, f.name) for f in fields(month)}
+    numbers |= {f"book {name}": amount for name, amount in numbers.pop("book").items()}
+    numbers |= {f"leg {i}": a for i, a in enumerate(numbers.pop("ledger").amounts)}
+    numbers |= accounts.readings(month.ledger)
+    return {name: np.asarray(value)[lane].tobytes() for name, value in numbers.items()}
+
+
+def same_as_alone(alone: list[accounts.Flows], order: str = "C") -> None:
+    closed = accounts.close(together(alone, order))
+    assert closed.worst.shape == (len(alone),)
+    assert closed.contribution.shape == (len(alone), len(alone[0].baseline))
+    for lane, flows_ in enumerate(alone):
+        assert bits(closed, lane) == bits(accounts.close(flows_))
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> accounts.Flows:
+    """A run with every channel on or off."""
+    off, on = accounts.Channels(), draw(channels)
+    given_ = draw(flows(gains=draw(st.booleans())))
+    names = draw(st.sets(st.sampled_from([f.name for f in fields(off)])))
+    switches = replace(off, **{name: getattr(on, name) for name in names})
+    return replace(given_, channels=switches, transitory=given_.hours)
+
+
+@given(st.lists(runs(), min_size=1, max_size=4))
+def test_lanes_are_closed_to_the_bits_each_has_alone(alone: list[accounts.Flows]) -> None:
+    same_as_alone(alone)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("lanes", [1, 2, 7, 50])
+@pytest.mark.parametrize("cells", [1, 8, 9, 130, 1836])
+def test_bits_do_not_depend_on_cells_lanes_or_layout(cells: int, lanes: int, order: str) -> None:
+    rng = np.random.default_rng(cells + lanes)
+    sector = rng.integers(0, 5, cells)
+
+    def run(number: int) -> accounts.Flows:
+        columns = {
+            name: values.mean() * rng.uniform(0.1, 2.0, cells)
+            for name, values in vars(ordinary()).items()
+            if isinstance(values, np.ndarray) and name not in ("baseline_rest", "labour_share")
+        }
+        return ordinary(
+            **columns,
+            baseline_rest=3e6 * cells * rng.uniform(0.5, 1.0, 27),
+            labour_share=rng.uniform(0.4, 0.7, cells),
+            sector=sector,
+            transitory=0.5 * columns["hours"] if lanes % 2 else None,
+            channels=accounts.Channels(
+                capital_deepening=(0.0, 1.0)[number % 2],
+                substitution=(1.0, 0.5, 1.5)[number % 3],
+            ),
+        )
+
+    same_as_alone([run(number) for number in range(lanes)], order)
+
+
+def test_numbers_and_labour_shares_may_be_those_of_all_lanes() -> None:
+    alone = [ordinary(), ordinary(gain=2.0 * ordinary().gain)]
+    names = ("mark_up_share", "shares", "rest_labour_share", "programme", "cost_of_funds")
+    common = {name: getattr(alone[0], name) for name in (*names, "labour_share", "channels")}
+    closed = accounts.close(replace(together(alone), **common))
+    for lane, flows_ in enumerate(alone):
+        assert bits(closed, lane) == bits(accounts.close(flows_))
+
+
+def test_channels_that_are_off_in_a_lane_do_nothing_there_whatever_their_numbers() -> None:
+    """Nothing is to capital what it cannot follow: its share is not even looked at."""
+    off = accounts.Channels(capital_share=1.0)
+    on = accounts.Channels(capital_deepening=1.0, substitution=0.5, reallocation=1.0)
+    sector = np.arange(CELLS)
+    alone = [ordinary(sector=sector, within_variance=0.01, channels=c) for c in (off, on)]
+    same_as_alone(alone)
+    plain = accounts.close(ordinary())
+    assert bits(accounts.close(together(alone)), 0) == bits(plain)
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2])
+def test_a_leg_that_is_wrong_in_one_lane_is_found_there(lane: int) -> None:
+    closed = accounts.close(together([*surplus_and_deficit(), ordinary()]))
+    assert (closed.worst <= 1e-12).all()
+    for position, leg in enumerate(closed.ledger.legs):
+        if leg.amount[lane] == 0.0:
+            continue
+        for wrong in (0.0, 2.0 * leg.amount[lane], np.nan):
+            legs = list(closed.ledger.legs)
+            amount = leg.amount.copy()
+            amount[lane] = wrong
+            legs[position] = replace(leg, amount=amount)
+            with pytest.raises(accounts.LedgerError, match=rf": relative error .* in lane {lane}$"):
+                accounts.check(accounts.Ledger(legs), closed.book)
+
+
+def test_an_error_names_the_identity_that_is_broken_most() -> None:
+    closed = accounts.close(ordinary())
+    legs = [
+        replace(leg, amount=1.5 * leg.amount)
+        if (leg.account, leg.side, leg.item) == ("households", "use", "taxes")
+        else leg
+        for leg in closed.ledger.legs
+    ]
+    error = 0.5 * closed.book["taxes"] / closed.gdp
+    with pytest.raises(accounts.LedgerError) as caught:
+        accounts.check(accounts.Ledger(legs), closed.book)
+    assert str(caught.value) in {
+        f"{name}: relative error {error:.1e}"
+        for name in ("uses and resources of taxes", "account of households")
+    }
+
+
+def test_payments_to_suppliers_may_be_those_of_another_lane() -> None:
+    names = ("services_domestic", "services_foreign", "hardware", "rents_foreign", "rents_domestic")
+    own, other = ordinary(), ordinary(**{n: 3.0 * getattr(ordinary(), n) for n in names})
+    expected = accounts.same_suppliers(own, other)
+    assert accounts.same_suppliers(own, None) is own
+    for name in (f.name for f in fields(own)):
+        taken_from = other if name in names else own
+        assert np.array_equal(getattr(expected, name), getattr(taken_from, name))
+    both = together([own, other])
+    held = accounts.close(accounts.same_suppliers(both, both, np.array([1, 1])))
+    assert bits(held, 0) == bits(accounts.close(expected))
+    assert bits(held, 1) == bits(accounts.close(other))
+    # One run for all lanes, and lanes for lanes.
+    for flows_ in (
+        accounts.same_suppliers(both, other),
+        accounts.same_suppliers(both, together([other, other])),
+    ):
+        assert bits(accounts.close(flows_), 0) == bits(accounts.close(expected))
+
+
 # --- Mutations ------------------------------------------------------------------------------------
 
 

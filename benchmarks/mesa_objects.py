@@ -439,7 +439,7 @@ def release(model: mesa.Model) -> None:
 
 def engine_history(described, rows: int, seed: int, months: int):
     """The same totals, month by month, from the engine; with its final state."""
-    economy = engine.Economy(described, rows, seed)
+    economy = engine.Economy.start(described, rows, seed)
     bound, totals = economy.bound, economy.totals
     classes = len(bound.class_cell)
     history = []

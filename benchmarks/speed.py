@@ -50,7 +50,7 @@ class EngineRun:
     """The vectorised engine behind the object models' two verbs."""
 
     def __init__(self, described, rows: int, seed: int) -> None:
-        self.economy = engine.Economy(described, rows, seed)
+        self.economy = engine.Economy.start(described, rows, seed)
 
     def warm_up(self, months: int) -> None:
         """Bring the economy to a month."""
@@ -127,7 +127,7 @@ def by_size(described, sizes: Sequence[int], months: int, repeats: int, start: i
         for rows in sizes:
             seconds[rows].append(time_months(EngineRun, described, rows, months, start))
             began = time.perf_counter()
-            engine.Economy(described, rows, described.run.seed)
+            engine.Economy.start(described, rows, described.run.seed)
             built[rows].append(time.perf_counter() - began)
     return {
         rows: {
@@ -237,7 +237,7 @@ PHASES: tuple[tuple[Any, str, str], ...] = (
 
 def phases(described, rows: int, months: int, start: int) -> dict[str, float]:
     """Milliseconds per month by phase, exclusive."""
-    economy = engine.Economy(described, rows, described.run.seed)
+    economy = engine.Economy.start(described, rows, described.run.seed)
     for _ in range(start):
         economy.month()
     watch = Stopwatch()
@@ -255,7 +255,7 @@ def phases(described, rows: int, months: int, start: int) -> dict[str, float]:
 
 def functions(described, rows: int, months: int, start: int, lines: int = 14) -> str:
     """The functions with the largest own time (cProfile)."""
-    economy = engine.Economy(described, rows, described.run.seed)
+    economy = engine.Economy.start(described, rows, described.run.seed)
     for _ in range(start):
         economy.month()
     profile = cProfile.Profile()
@@ -340,7 +340,7 @@ def print_environment(where: dict[str, Any]) -> None:
 
 def state_of(described, rows: int, start: int) -> str:
     """Who considers and uses AI when the clock starts."""
-    economy = engine.Economy(described, rows, described.run.seed)
+    economy = engine.Economy.start(described, rows, described.run.seed)
     for _ in range(start):
         economy.month()
     return (

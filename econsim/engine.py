@@ -11,10 +11,9 @@ number of threads, blocks of any size, compiled or not, give the same bits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
@@ -388,8 +387,9 @@ class Worlds:
             partition of cells into classes (:func:`bind_all`).
         shared: the population.
         threads: how many may evaluate firms at once; numbers do not depend on it.
-        against: whether lanes are compared with lane 0 firm by firm at year ends.
-        held: lane -> mechanisms (keys of ``setting.MECHANISMS``) held at lane 0's path.
+        against: lane -> an earlier lane that it is compared with, firm by firm, at year ends.
+        held: lane -> an earlier lane and the mechanisms (keys of ``setting.MECHANISMS``) that are
+            held at that lane's path.
         code: where the kernels are: :func:`kernels`.
     """
 
@@ -399,8 +399,8 @@ class Worlds:
         shared: Population,
         *,
         threads: int = 1,
-        against: bool = False,
-        held: dict[int, Collection[str]] | None = None,
+        against: Mapping[int, int] | None = None,
+        held: Mapping[int, tuple[int, Collection[str]]] | None = None,
         code: SimpleNamespace | None = None,
     ) -> None:
         """Start all worlds in January 2021: nobody uses general-purpose AI."""
@@ -409,8 +409,8 @@ class Worlds:
         lanes = len(bound)
         self.shared = shared
         self.period = 0
-        self.held = held or {}
-        self.against = against
+        self.held = dict(held or {})
+        self.against = dict(against or {})
         self._threads = threads
         self._code = code
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -447,7 +447,7 @@ class Worlds:
         economies = self.economies
         offered: list[Offers] = []
         for economy in economies:
-            offered.append(economy.make_offer(offered[0] if offered else None))
+            offered.append(economy.make_offer(offered))
             economy.considering.advance(
                 self.period, economy.scenario.values, offered[-1].considering_pace
             )
@@ -461,7 +461,7 @@ class Worlds:
             if locked.any():
                 self._evaluate_locked(locked)
         for economy in economies:
-            economy.close_month(economies[0])
+            economy.close_month()
         if self.against and self.period % 12 == 11:
             self._compare()
         self.period += 1
@@ -551,19 +551,20 @@ class Worlds:
                     part[:] = 0.0
 
     def _compare(self) -> None:
-        """Lost, diverted and gained users, and firms worse off, against lane 0, at a year's end.
+        """Lost, diverted and gained users, and firms worse off, against another lane's firms.
 
         The same firm is compared with itself in the other world.
         """
         cells = self.economies[0].bound.cells
         sizes = cells.size.astype(np.int64)
         width = len(cells.size_classes)
-        for lane in range(1, len(self.economies)):
+        for lane, base in self.against.items():
             counts = np.zeros((len(AGAINST_BASELINE), width))
             block = _NUMPY_BLOCK if self._code is None else evaluation.BLOCK
             self._kernel("compare_lanes")(
                 self.shared.people, self.ground, self.state, self.numbers, sizes, counts,
-                evaluation.Work.of(block, len(self.numbers.addresses)), (0, self.shared.rows), lane,
+                evaluation.Work.of(block, len(self.numbers.addresses)), (0, self.shared.rows),
+                (base, lane),
             )  # fmt: skip
             series = self.economies[lane].record.series
             for number, name in enumerate(AGAINST_BASELINE):
@@ -767,15 +768,15 @@ class Economy:
 
     # --- offers -----------------------------------------------------------------------------
 
-    def make_offer(self, reference: Offers | None) -> Offers:
-        """What this month offers; some mechanisms may be held at another world's offers."""
+    def make_offer(self, earlier: Sequence[Offers]) -> Offers:
+        """What this month offers; some mechanisms may be held at an earlier lane's offers."""
         before = self.offered
         offered = setting.offers(
             self.bound, self.period, self.supplied, self.signals, self._exhausted()
         )
-        mechanisms = self.worlds.held.get(self.lane)
-        if mechanisms and reference is not None:
-            offered = setting.impose(self.bound, offered, reference, mechanisms)
+        if self.lane in self.worlds.held:
+            reference, mechanisms = self.worlds.held[self.lane]
+            offered = setting.impose(self.bound, offered, earlier[reference], mechanisms)
         self._before = None if before is None else before.available
         self.offered = offered
         return offered
@@ -872,14 +873,16 @@ class Economy:
 
     # --- accounts and signals ---------------------------------------------------------------
 
-    def close_month(self, reference: Economy) -> None:
+    def close_month(self) -> None:
         """Pay vouchers, close the accounts, record, send signals."""
         offered = self.offered
         assert offered is not None
         self._pay_vouchers()
         self.flows = self._flows(offered)
-        if "residence_and_imports" in self.worlds.held.get(self.lane, ()):
-            self.flows = accounts.same_suppliers(self.flows, reference.flows)
+        reference, mechanisms = self.worlds.held.get(self.lane, (0, ()))
+        if "residence_and_imports" in mechanisms:
+            held_at = self.worlds.economies[reference].flows
+            self.flows = accounts.same_suppliers(self.flows, held_at)
         self.closed = accounts.close(self.flows)
         if self.period < self.bound.months:
             self._record(offered, self.closed)
@@ -1011,7 +1014,7 @@ class Economy:
             for name, dimensions in RECORDED.items()
             for dimension in ("total", *dimensions)
         }
-        if self.worlds.against and self.lane > 0:
+        if self.lane in self.worlds.against:
             for name in AGAINST_BASELINE:
                 for dimension in ("total", "size_class"):
                     series[name, dimension] = np.full(
@@ -1123,8 +1126,8 @@ def run_together(
     rows: int | str,
     seed: int,
     threads: int = 1,
-    against: bool = False,
-    held: dict[int, Collection[str]] | None = None,
+    against: Mapping[int, int] | None = None,
+    held: Mapping[int, tuple[int, Collection[str]]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Economy]:
     """Run scenarios of one region and one set of options in one pass.
@@ -1133,8 +1136,7 @@ def run_together(
         scenarios: one or more.
         rows, seed: of the population and luck that all share.
         threads: how many may evaluate firms at once; numbers do not depend on it.
-        against: compare every later scenario with the first, firm by firm, at year ends.
-        held: number of a scenario -> mechanisms held in it at the first one's path.
+        against, held: see :class:`Worlds`, by the number of the scenario.
         progress: called after each month with (months done, months in all).
 
     Returns:
@@ -1212,6 +1214,6 @@ def run_held(
     if not fits(reference, scenario) or reference.run.months != scenario.run.months:
         raise ValueError("scenarios must share region, options and horizon to hold mechanisms")
     first, second = run_together(
-        [reference, scenario], rows=rows, seed=seed, held={1: tuple(mechanisms)}
+        [reference, scenario], rows=rows, seed=seed, held={1: (0, tuple(mechanisms))}
     )
     return first, second

@@ -978,27 +978,28 @@ def find_locked(people, ground, state, offer, numbers, work, lane, n, locked):
 
 
 @kernel
-def compare_lanes(people, ground, state, numbers, sizes, counts, work, rows, lane):
-    """Weights of firms of ``rows`` by what became of them in ``lane`` against lane 0.
+def compare_lanes(people, ground, state, numbers, sizes, counts, work, rows, lanes):
+    """Weights of firms of ``rows`` by what became of them in one lane against another.
 
-    ``counts`` is ``[4, size classes]``: lost, diverted and gained users, and firms worse off;
-    ``sizes`` the size class of each cell.
+    ``lanes`` is (lane compared with, lane); ``counts`` is ``[4, size classes]``: lost, diverted
+    and gained users, and firms worse off; ``sizes`` the size class of each cell.
     """
     block = work.whole.shape[1]
     first, last = rows
+    base, lane = lanes
     while first < last:
         end = min(first + block, last)
         n = number_rows(work.whole[ROWS], first, end)
         gather(n, work.whole[CELL], people.cell, work.whole[ROWS])
         gather(n, work.real[WEIGHT], ground.weight, work.whole[CELL])
         gather(n, work.whole[NUMBER], sizes, work.whole[CELL])
-        gather(n, work.whole[NOW], state.small[OPTION, 0], work.whole[ROWS])
+        gather(n, work.whole[NOW], state.small[OPTION, base], work.whole[ROWS])
         gather(n, work.whole[YEARS], state.small[OPTION, lane], work.whole[ROWS])
-        gather(n, work.real[OLD_MONEY], state.money[SURPLUS, 0], work.whole[ROWS])
+        gather(n, work.real[OLD_MONEY], state.money[SURPLUS, base], work.whole[ROWS])
         gather(n, work.real[LOG_SIZE], state.money[SURPLUS, lane], work.whole[ROWS])
         fates(
             n, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2], work.real[AMOUNT + 3],
-            work.whole[NOW], work.whole[YEARS], work.real[OLD_MONEY], work.real[LOG_SIZE], work.real[WEIGHT], numbers.is_open[0],
+            work.whole[NOW], work.whole[YEARS], work.real[OLD_MONEY], work.real[LOG_SIZE], work.real[WEIGHT], numbers.is_open[base],
         )  # fmt: skip
         for fate in range(4):
             post(n, counts[fate], work.whole[NUMBER], work.real[AMOUNT + fate])

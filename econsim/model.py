@@ -64,6 +64,10 @@ class SME(mesa.Agent):
         self.row = row
 
     @property
+    def _one(self) -> slice:
+        return slice(self.row, self.row + 1)
+
+    @property
     def _firms(self) -> engine.Firms:
         return self.model.economy.firms
 
@@ -92,27 +96,27 @@ class SME(mesa.Agent):
     @property
     def persons(self) -> float:
         """Persons engaged."""
-        return float(self._firms.persons[self.row])
+        return float(self._firms.of("persons", self._one)[0])
 
     @property
     def value_added(self) -> float:
         """Value added, currency a year at prices of 2024, activity of the tables' year."""
-        return float(self._firms.value_added[self.row])
+        return float(self._firms.of("value_added", self._one)[0])
 
     @property
     def weight(self) -> float:
         """Enterprises that the row stands for."""
-        return float(self._firms.weight[self.row] * engine.WEIGHT_UNIT)
+        return float(self._firms.of("weight", self._one)[0] * engine.WEIGHT_UNIT)
 
     @property
     def deep(self) -> bool:
         """Whether the firm would use AI deeply."""
-        return bool(self._firms.deep[self.row])
+        return bool(self._firms.of("deep", self._one)[0])
 
     @property
     def digitally_mature(self) -> bool:
         """Whether the firm is digitally mature."""
-        return bool(self._firms.maturity[self.row] > 0.5)
+        return bool(self._firms.of("maturity", self._one)[0] > 0.5)
 
     @property
     def considering(self) -> bool:
@@ -122,7 +126,7 @@ class SME(mesa.Agent):
     @property
     def uses_narrow_ai(self) -> bool:
         """Whether the firm uses narrow AI."""
-        return bool(self._firms.narrow[self.row])
+        return bool(self._firms.of("narrow", self._one)[0])
 
     @property
     def option(self) -> str | None:
@@ -143,11 +147,10 @@ class SME(mesa.Agent):
     def considers(self) -> bool:
         """Whether the firm considers AI from now on (the considering block of the rules)."""
         firms, economy = self._firms, self.model.economy
-        rows = np.array([self.row])
         now = behaviour.considers(
-            firms.applicable[rows],
-            firms.threshold[rows],
-            economy.considering.cumulative[firms.cell[rows]],
+            firms.of("applicable", self._one),
+            firms.of("threshold", self._one),
+            economy.considering.cumulative[firms.cell[self._one]],
         )
         return bool(now[0])
 
@@ -240,7 +243,7 @@ class EcosystemModel(mesa.Model):
             raise ModelError(f"unknown order '{order}': random, ascending or descending")
         self.order = order
         rows = chosen.run.firms if firms is None else firms
-        self.economy = engine.Economy(chosen, rows, run_seed)
+        self.economy = engine.Economy.start(chosen, rows, run_seed)
         self._views: list[SME] = []
         if self.activation == "agents":
             self._create_views()

@@ -622,7 +622,7 @@ def continued(economy: engine.Economy, **parameters: float) -> engine.Economy:
 @pytest.fixture(scope="module")
 def halfway(build: Callable[..., Scenario]) -> engine.Economy:
     """The EU baseline at the end of 2025 (of a run to 2026)."""
-    given_ = engine.Economy(build(last="2026-12", rows=1500), 1500, 3)
+    given_ = engine.Economy.start(build(last="2026-12", rows=1500), 1500, 3)
     for _ in range(60):
         given_.month()
     return given_

@@ -99,7 +99,7 @@ def test_removing_options_moves_only_their_users(build: Build, ban: Any) -> None
     economies = []
     for instruments in ([], [ban("2025-01", reentry_share=0.0)]):
         scenario = build("EU27", *instruments, parameters=same_prices, last="2025-12", rows=4000)
-        economy = engine.Economy(scenario, 4000, 5)
+        economy = engine.Economy.start(scenario, 4000, 5)
         for _ in range(49):
             economy.month()
         economies.append(economy)
@@ -146,7 +146,7 @@ def test_replicates_have_seeds_of_their_own(build: Build, differing_series: Any)
 
 def driven(scenario: Scenario, how: Callable[[engine.Economy, np.ndarray], None]) -> engine.Economy:
     """A run whose due firms evaluate as ``how`` says."""
-    economy = engine.Economy(scenario, scenario.run.firms, scenario.run.seed)
+    economy = engine.Economy.start(scenario, scenario.run.firms, scenario.run.seed)
 
     def decide(rows: np.ndarray) -> None:
         how(economy, rows)
@@ -371,7 +371,7 @@ def test_users_save_more_than_they_pay_and_clear_their_hurdle(build: Build) -> N
 
 def test_set_up_is_paid_at_every_start_and_at_every_move(build: Build) -> None:
     """Once per option: not while a firm stays, again when it moves or comes back."""
-    economy = engine.Economy(build(last="2026-12"), 1500, 3)
+    economy = engine.Economy.start(build(last="2026-12"), 1500, 3)
     kinds = set()
     for _ in range(72):
         before = economy.firms.option.copy()
@@ -391,15 +391,15 @@ def test_set_up_is_paid_at_every_start_and_at_every_move(build: Build) -> None:
 
 
 def test_appraising_changes_nothing(build: Build) -> None:
-    economy = engine.Economy(build(last="2024-12"), 1000, 3)
+    economy = engine.Economy.start(build(last="2024-12"), 1000, 3)
     for _ in range(40):
         economy.month()
     rows = economy.due()
     rows = rows[economy.firms.considering[rows]]
-    before = {k: v.copy() for k, v in vars(economy.firms).items()}
+    before = {k: getattr(economy.firms, k).copy() for k in engine.REMEMBERED}
     first, second = economy.appraise(rows), economy.appraise(rows)
     assert (first.utility == second.utility).all()
-    assert all((before[k] == v).all() for k, v in vars(economy.firms).items())
+    assert all((before[k] == getattr(economy.firms, k)).all() for k in engine.REMEMBERED)
 
 
 def test_nobody_uses_general_purpose_ai_before_it_exists(economy: engine.Economy) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 import econsim
 from econsim import data, engine
+from econsim.population import region_cells
 from econsim.results import DEFAULT_SET, Results
 from econsim.scenario import Scenario
 
@@ -25,11 +26,12 @@ logger = logging.getLogger(__name__)
 Series = dict[tuple[str, str], np.ndarray]
 Progress = Callable[[float], None]
 
-#: Series that exist only against a baseline: the same firm in two worlds, at year ends.
-AGAINST_BASELINE = ("lost_users", "diverted_users", "gained_users", "worse_off_firms")
-
 #: Firm-months below which starting processes costs more than it saves.
 _SMALL = 2.0e7
+#: Worlds that advance in one pass: as many as stay in the processor's cache with their accounts.
+TOGETHER = 48
+#: Rows from which one run's firms are shared out to threads instead of runs to processes.
+MANY_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -57,76 +59,83 @@ def replicate_seed(seed: int, replicate: int) -> int:
     return seed * 1_000_003 + replicate
 
 
-def perform(task: Task, progress: Callable[[int, int], None] | None = None) -> Done:
+def perform(
+    task: Task, progress: Callable[[int, int], None] | None = None, threads: int = 1
+) -> Done:
     """Run one replicate of all scenarios of a task and compare them firm by firm.
 
     Args:
         task: what to run.
         progress: called after each month with (months done, months in all).
+        threads: how many may evaluate firms at once.
     """
-    series: list[Series] = []
-    labels: list[dict[str, tuple[str, ...]]] = []
-    worst = 0.0
-    base: engine.Economy | None = None
-    total = sum(s.run.months for s in task.scenarios)
+    return perform_together([task], progress, threads)[0]
+
+
+def perform_together(
+    tasks: Sequence[Task],
+    progress: Callable[[int, int], None] | None = None,
+    threads: int = 1,
+) -> list[Done]:
+    """Run tasks of the same rows and seed in one pass, as far as their scenarios allow.
+
+    Scenarios of one region and with the same options advance together, and each is compared with
+    the first of its task, firm by firm; a scenario that differs in these from the first gets no
+    such comparison.
+
+    Args:
+        tasks: what to run.
+        progress: called after each month with (months done, months in all).
+        threads: how many may evaluate firms at once.
+
+    Raises:
+        ValueError: tasks that differ in rows or seed.
+    """
+    if len({(t.rows, t.seed) for t in tasks}) != 1:
+        raise ValueError("tasks run together must share rows and seed")
+    places = [(n, m) for n, task in enumerate(tasks) for m in range(len(task.scenarios))]
+    parties: list[list[tuple[int, int]]] = []
+    for n, m in places:
+        scenario = tasks[n].scenarios[m]
+        for party in parties:
+            there, number = party[0]
+            if engine.fits(scenario, tasks[there].scenarios[number]):
+                party.append((n, m))
+                break
+        else:
+            parties.append([(n, m)])
+    economies: dict[tuple[int, int], engine.Economy] = {}
+    lengths = [max(tasks[n].scenarios[m].run.months for n, m in party) for party in parties]
     before = 0
-    for scenario in task.scenarios:
+    for party, length in zip(parties, lengths, strict=True):
 
         def report(done: int, _: int, offset: int = before) -> None:
             if progress is not None:
-                progress(offset + done, total)
+                progress(offset + done, sum(lengths))
 
-        economy = engine.run(scenario, rows=task.rows, seed=task.seed, progress=report)
-        before += scenario.run.months
-        recorded = dict(economy.record.series)
-        if base is not None:
-            recorded.update(_against(base, economy))
-        else:
-            base = economy
-        series.append(recorded)
-        labels.append(dict(economy.record.labels))
-        worst = max(worst, economy.record.worst_identity)
-    return Done(task.replicate, series, labels, worst)
-
-
-def _against(base: engine.Economy, other: engine.Economy) -> Series:
-    """Lost, diverted and gained users, and firms worse off, against the baseline, at year ends.
-
-    The same firm is compared with itself in the other world, which needs the same rows, luck and
-    options; other pairs get no such series.
-    """
-    if (
-        base.firms.rows != other.firms.rows
-        or base.seed != other.seed
-        or base.bound.options != other.bound.options
-        or base.scenario.region != other.scenario.region
-    ):
-        return {}
-    cells = base.bound.cells
-    size = cells.size[base.firms.cell]
-    weight = base.firms.weight * engine.WEIGHT_UNIT
-    is_open = np.r_[False, base.bound.open_weights]
-    result: Series = {}
-    for name in AGAINST_BASELINE:
-        result[name, "total"] = np.full((base.bound.months, 1), np.nan)
-        result[name, "size_class"] = np.full((base.bound.months, len(cells.size_classes)), np.nan)
-    for year, here in base.record.year_end.items():
-        there = other.record.year_end.get(year)
-        if there is None:
-            continue
-        flags = {
-            "lost_users": (here > 0) & (there == 0),
-            "diverted_users": is_open[here] & (there > 0) & ~is_open[there],
-            "gained_users": (here == 0) & (there > 0),
-            "worse_off_firms": other.record.year_end_surplus[year]
-            < base.record.year_end_surplus[year],
-        }
-        month = (year - 2021) * 12 + 11
-        for name, flag in flags.items():
-            by_size = np.bincount(size, weights=weight * flag, minlength=len(cells.size_classes))
-            result[name, "size_class"][month] = by_size
-            result[name, "total"][month, 0] = by_size.sum()
-    return result
+        lane = {place: number for number, place in enumerate(party)}
+        found = engine.run_together(
+            [tasks[n].scenarios[m] for n, m in party],
+            rows=tasks[0].rows,
+            seed=tasks[0].seed,
+            threads=threads,
+            against={lane[n, m]: lane[n, 0] for n, m in party if m > 0 and (n, 0) in lane},
+            progress=report,
+        )
+        economies |= dict(zip(party, found, strict=True))
+        before += length
+    done = []
+    for n, task in enumerate(tasks):
+        own = [economies[n, m] for m in range(len(task.scenarios))]
+        done.append(
+            Done(
+                task.replicate,
+                [dict(e.record.series) for e in own],
+                [dict(e.record.labels) for e in own],
+                max(e.record.worst_identity for e in own),
+            )
+        )
+    return done
 
 
 def manifest(scenario: Scenario, rows: int | str, seeds: Sequence[int]) -> dict[str, object]:
@@ -196,33 +205,62 @@ def simulate_many(
     }
 
 
+def _firms(rows: int | str, region: str) -> float:
+    return float(rows) if isinstance(rows, int) else float(region_cells(region).firms.sum())
+
+
+def batches(tasks: Sequence[tuple[str, Task]], workers: int) -> list[list[tuple[str, Task]]]:
+    """Tasks that can advance in one pass, at most :data:`TOGETHER` worlds each.
+
+    There are at least as many batches as workers, if there are as many tasks.
+    """
+    alike: dict[tuple[int | str, int, str], list[tuple[str, Task]]] = {}
+    for name, task in tasks:
+        key = (task.rows, task.seed, task.scenarios[0].region)
+        alike.setdefault(key, []).append((name, task))
+    share = -(-len(tasks) // workers)
+    found = []
+    for group in alike.values():
+        worlds = max(len(t.scenarios) for _, t in group)
+        size = max(1, min(TOGETHER // worlds, share))
+        found += [group[i : i + size] for i in range(0, len(group), size)]
+    return found
+
+
 def _execute(
     tasks: list[tuple[str, Task]], workers: int | None, progress: Progress | None
 ) -> Iterator[tuple[tuple[str, Task], Done]]:
-    """Yield finished tasks, in processes of their own when there is enough work."""
+    """Yield finished tasks, in processes of their own when there is enough work.
+
+    Runs of many rows take turns, and share their firms out to threads.
+    """
     work = sum(
-        (t.rows if isinstance(t.rows, int) else 3.0e7) * sum(s.run.months for s in t.scenarios)
+        _firms(t.rows, t.scenarios[0].region) * sum(s.run.months for s in t.scenarios)
         for _, t in tasks
     )
+    largest = max(_firms(t.rows, t.scenarios[0].region) for _, t in tasks)
     if workers is None:
         workers = 1 if work < _SMALL else (os.cpu_count() or 1)
-    workers = max(1, min(workers, len(tasks)))
+    threads = workers if largest >= MANY_ROWS else 1
+    workers = 1 if threads > 1 else max(1, min(workers, len(tasks)))
+    todo = batches(tasks, workers)
     if workers == 1:
-        for number, (name, task) in enumerate(tasks):
+        for number, batch in enumerate(todo):
 
             def report(done: int, total: int, position: int = number) -> None:
                 if progress is not None:
-                    progress((position + done / total) / len(tasks))
+                    progress((position + done / total) / len(todo))
 
-            yield (name, task), perform(task, report)
+            found = perform_together([task for _, task in batch], report, threads)
+            yield from zip(batch, found, strict=True)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(perform, task): (name, task) for name, task in tasks}
+        futures = {pool.submit(perform_together, [t for _, t in batch]): batch for batch in todo}
         try:
             for number, future in enumerate(as_completed(futures)):
                 if progress is not None:
-                    progress((number + 1) / len(tasks))
-                yield futures[future], future.result()
+                    progress((number + 1) / len(futures))
+                yield from zip(futures[future], future.result(), strict=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -35,6 +35,9 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
+#: Firms that compiled stages work on at a time: their buffers stay in the processor's cache.
+BLOCK = 512
+
 #: Modules whose rules, stages and kernels are compiled, each after those it imports.
 MODULES = (
     "econsim.arithmetic",
@@ -165,10 +168,25 @@ def padded(n, index):
     return n
 
 
-PRIMITIVES = (
-    number_rows, gather, scatter, mark, compress, post, pick, whole_sum, same, run_end, kind_of,
-    padded,
-)  # fmt: skip
+def cells_of(cells, ordinals, starts, first, last):
+    """Cells and ordinals of the rows from ``first`` to below ``last``; returns how many.
+
+    Row ``starts[c]`` is the first of cell ``c``.
+    """
+    rows = np.arange(first, last)
+    found = np.searchsorted(starts, rows, side="right") - 1
+    cells[: len(rows)] = found
+    ordinals[: len(rows)] = (rows - starts[found]).astype(np.uint64)
+    return len(rows)
+
+
+def places_of(n, places, groups, turn):
+    """The next place of each entry's group, in order; ``turn`` holds the groups' next places."""
+    for group in range(len(turn)):
+        found = np.flatnonzero(groups[:n] == group)
+        places[found] = turn[group] + np.arange(len(found))
+        turn[group] += len(found)
+
 
 #: Compiled stages work on multiples of this many firms.
 _WIDTH = 16
@@ -230,6 +248,27 @@ def _loops() -> dict[str, Callable[..., Any]]:
 
     def kind_of(kinds, cells, n):
         return kinds[cells[0]]
+
+    def cells_of(cells, ordinals, starts, first, last):
+        low, high = 0, len(starts) - 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            if starts[middle] <= first:
+                low = middle
+            else:
+                high = middle
+        cell = low
+        for i in range(last - first):
+            while starts[cell + 1] <= first + i:
+                cell += 1
+            cells[i] = cell
+            ordinals[i] = np.uint64(first + i - starts[cell])
+        return last - first
+
+    def places_of(n, places, groups, turn):
+        for i in range(n):
+            places[i] = turn[groups[i]]
+            turn[groups[i]] += 1
 
     def padded(n, index):
         full = (n + _WIDTH - 1) // _WIDTH * _WIDTH

@@ -78,55 +78,6 @@ RECORDED = {
 }
 
 
-@dataclass(frozen=True)
-class Population:
-    """The firms of a region as all worlds share them.
-
-    Attributes:
-        cells: the cells.
-        people: columns, sorted by evaluation month, then cell, then ordinal.
-        start: ``ndarray[13]``, first row of each evaluation month.
-        weight: ``ndarray[cells]``, enterprises per row, in whole units of WEIGHT_UNIT.
-        seed: run seed.
-    """
-
-    cells: population.Cells
-    people: evaluation.People
-    start: np.ndarray
-    weight: np.ndarray
-    seed: int
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self.people.cell)
-
-    @classmethod
-    def of(cls, region: str, rows: int | str, seed: int) -> Population:
-        """The population of a region.
-
-        Raises:
-            econsim.population.PopulationError: too few rows.
-        """
-        people = population.synthesise(region, rows, seed)
-        key = draws.firm_key(seed, people.identity())
-        luck = draws.uniform(key, draws.PURPOSES["evaluation_month"], np.uint64(0))
-        month = np.minimum(np.floor(luck * 12.0), 11.0).astype(np.int8)
-        order = np.argsort(month, kind="stable")
-        return cls(
-            people.cells,
-            evaluation.People(
-                people.cell[order].astype(np.int16),
-                people.ordinal[order].astype(np.uint32),
-                people.persons[order],
-                people.value_added[order],
-            ),
-            np.searchsorted(month[order], np.arange(13)),
-            np.rint(people.cell_weight / WEIGHT_UNIT),
-            seed,
-        )
-
-
 class Firms:
     """The firms of one world, column by column: a view, sorted as the population.
 
@@ -135,7 +86,7 @@ class Firms:
     identity, its columns and the world's parameters, and is computed when asked for.
     """
 
-    def __init__(self, shared: Population, bound: Setting, worlds: Worlds, lane: int) -> None:
+    def __init__(self, shared: population.Population, bound: Setting, worlds: Worlds, lane: int) -> None:
         """View one lane."""
         self._shared, self._bound, self._worlds, self._lane = shared, bound, worlds, lane
 
@@ -152,17 +103,17 @@ class Firms:
     @property
     def cell(self) -> np.ndarray:
         """Index into the cells."""
-        return self._shared.people.cell
+        return self._shared.cell
 
     @property
     def ordinal(self) -> np.ndarray:
         """Number within the cell; with the cell's code, the firm's identity."""
-        return self._shared.people.ordinal
+        return self._shared.ordinal
 
     @property
     def persons(self) -> np.ndarray:
         """Persons engaged."""
-        return self._shared.people.persons
+        return self._shared.persons
 
     @property
     def option(self) -> np.ndarray:
@@ -208,12 +159,12 @@ class Firms:
             }[name]  # fmt: skip
             found = (self._worlds.state.small[evaluation.FLAGS, self._lane][rows] & bit) != 0
             return found.astype(np.float64) if name == "maturity" else found
-        values, people = self._bound.values, self._shared.people
+        values, people = self._bound.values, self._shared
         cell = people.cell[rows]
         if name == "value_added":
             return people.value_added[rows] * values["economy.price_index_2024"]
         if name == "weight":
-            return self._shared.weight[cell]
+            return self._worlds.ground.weight[cell]
         if name == "depth":
             return np.where(self.of("deep", rows), 1.0, values["benefit.light_depth"])
         if name in ("scale", "wedge", "hurdle"):
@@ -237,7 +188,7 @@ class Firms:
                     values["considering.maturity_slope"],
                 )
             )
-        weight = self._shared.weight[cell]
+        weight = self._worlds.ground.weight[cell]
         if name == "weight_usage":
             return np.rint(weight * (people.persons[rows] * self.of("depth", rows)))
         if name == "weight_value":
@@ -278,7 +229,7 @@ def build_firms(bound: Setting, rows: int | str, seed: int) -> Firms:
     Raises:
         econsim.population.PopulationError: too few rows.
     """
-    return Worlds([bound], Population.of(bound.scenario.region, rows, seed)).economies[0].firms
+    return Worlds([bound], population.synthesise(bound.scenario.region, rows, seed)).economies[0].firms
 
 
 class Totals:
@@ -396,7 +347,7 @@ class Worlds:
     def __init__(
         self,
         bound: Sequence[Setting],
-        shared: Population,
+        shared: population.Population,
         *,
         threads: int = 1,
         against: Mapping[int, int] | None = None,
@@ -408,6 +359,9 @@ class Worlds:
         cells, options = first.cells.count, len(first.options)
         lanes = len(bound)
         self.shared = shared
+        self.people = evaluation.People(
+            shared.cell, shared.ordinal, shared.persons, shared.value_added
+        )
         self.period = 0
         self.held = dict(held or {})
         self.against = dict(against or {})
@@ -417,7 +371,7 @@ class Worlds:
         months = max(b.months for b in bound)
         self.ground = evaluation.Ground(
             first.cells.code().astype(np.uint64) << np.uint64(32),
-            shared.weight,
+            np.rint(shared.cell_weight / WEIGHT_UNIT),
             first.benefit_class.astype(np.int64),
         )
         rows = shared.rows
@@ -429,7 +383,7 @@ class Worlds:
         self._work: list[evaluation.Work] = []
         self._each_part(
             0, rows, lambda sums, work, part, span: self._kernel("draw_traits")(
-                shared.people, self.ground, self.state, self.numbers, _chances(bound), sums, work,
+                self.people, self.ground, self.state, self.numbers, _chances(bound), sums, work,
                 part, span,
             ),
         )  # fmt: skip
@@ -493,7 +447,7 @@ class Worlds:
     def _evaluate(self, first: int, last: int, locked: np.ndarray) -> None:
         self._each_part(
             first, last, lambda sums, work, part, span: self._kernel("evaluate")(
-                self.shared.people, self.ground, self.state, self.offer, self.numbers, sums, work,
+                self.people, self.ground, self.state, self.offer, self.numbers, sums, work,
                 self.occasion(), part, span, locked,
             ),
         )  # fmt: skip
@@ -520,8 +474,8 @@ class Worlds:
                 do(self.sums, evaluation.Work.of(end - begin, options), (begin, end), (0, lanes))
             return
         while len(self._work) < threads:
-            self._work.append(evaluation.Work.of(evaluation.BLOCK, options))
-        if self._pool is None or last - first < 2 * evaluation.BLOCK:
+            self._work.append(evaluation.Work.of(compiled.BLOCK, options))
+        if self._pool is None or last - first < 2 * compiled.BLOCK:
             if last > first:
                 do(self.sums, self._work[0], (first, last), (0, lanes))
             return
@@ -560,9 +514,9 @@ class Worlds:
         width = len(cells.size_classes)
         for lane, base in self.against.items():
             counts = np.zeros((len(AGAINST_BASELINE), width))
-            block = _NUMPY_BLOCK if self._code is None else evaluation.BLOCK
+            block = _NUMPY_BLOCK if self._code is None else compiled.BLOCK
             self._kernel("compare_lanes")(
-                self.shared.people, self.ground, self.state, self.numbers, sizes, counts,
+                self.people, self.ground, self.state, self.numbers, sizes, counts,
                 evaluation.Work.of(block, len(self.numbers.addresses)), (0, self.shared.rows),
                 (base, lane),
             )  # fmt: skip
@@ -748,8 +702,8 @@ class Economy:
             econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
             econsim.data.DataError: the run cannot start.
         """
-        shared = Population.of(scenario.region, rows, seed)
-        code = kernels(float(shared.rows) * scenario.run.months)
+        code = kernels(population.row_counts(scenario.region, rows).sum() * scenario.run.months)
+        shared = population.synthesise(scenario.region, rows, seed, code=code)
         return Worlds([meanfield.solved(scenario)], shared, code=code).economies[0]
 
     @property
@@ -802,7 +756,7 @@ class Economy:
         work.whole[evaluation.ROWS] = rows
         worlds = self.worlds
         count = evaluation.find_locked(
-            worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers, work,
+            worlds.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers, work,
             self.lane, len(rows), True,
         )  # fmt: skip
         return work.whole[evaluation.ROWS, :count]
@@ -826,12 +780,12 @@ class Economy:
             begun = rows[now & ~self.firms.considering[rows]]
             work.whole[evaluation.CANDIDATES, : len(begun)] = begun
             evaluation.begin(
-                worlds.shared.people, worlds.ground, worlds.state, worlds.sums, work, self.lane,
+                worlds.people, worlds.ground, worlds.state, worlds.sums, work, self.lane,
                 len(begun),
             )  # fmt: skip
             return rows[self.firms.considering[rows]]
         count = evaluation.consider(
-            worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers,
+            worlds.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers,
             worlds.sums, work, self.lane, len(rows),
         )  # fmt: skip
         return work.whole[evaluation.ROWS, :count]
@@ -844,7 +798,7 @@ class Economy:
         """
         worlds, work = self.worlds, self._buffers(rows)
         evaluation.appraise(
-            worlds.shared.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers, work,
+            worlds.people, worlds.ground, worlds.state, worlds.offer, worlds.numbers, work,
             self.lane, worlds.occasion(), len(rows),
         )  # fmt: skip
         here = evaluation.choose(worlds.numbers, work, len(rows))
@@ -1143,9 +1097,12 @@ def run_together(
         The economies at the end, each with its :class:`Record`.
     """
     bound = bind_all(scenarios)
-    shared = Population.of(scenarios[0].region, rows, seed)
     months = max(s.run.months for s in scenarios)
-    code = kernels(float(shared.rows) * months * len(scenarios))
+    count = population.row_counts(scenarios[0].region, rows).sum()
+    code = kernels(count * months * len(scenarios))
+    shared = population.synthesise(
+        scenarios[0].region, rows, seed, threads=threads, code=code
+    )
     worlds = Worlds(bound, shared, threads=threads, against=against, held=held, code=code)
     try:
         for month in range(months):

@@ -77,9 +77,6 @@ GROUPS = 2 * TENURE_CLASSES
 #: Nodes of the surplus integrals.
 NODES = 12
 
-#: Firms that compiled stages work on at a time.
-BLOCK = 512
-
 _FEASIBLE = 0.5 * NEVER
 _TINY = 1e-300
 

@@ -4,17 +4,25 @@ Cell totals (firms, persons engaged, value added) come from the shipped tables b
 given to cells by a divisor rule, so that a larger population contains the smaller one; persons
 engaged are heavy-tailed within a class (truncated Pareto); weights and sizes are then raked so
 that every margin of the tables is met.  Everything random is addressed by (seed, firm).
+
+Passes over the rows are kernels (:mod:`econsim.compiled`): every enterprise of a region takes
+seconds, and the bits are those of NumPy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 
 from econsim import data, draws
+from econsim.arithmetic import exp, log, where
+from econsim.compiled import BLOCK, cells_of, each, gather, kernel, places_of, post, scatter
+from econsim.draws import PURPOSES, key_of, logistic, uniform
 
 #: Rows below which margins cannot all be met.
 MINIMUM_ROWS = 1_000
@@ -89,15 +97,17 @@ class Cells:
 
 @dataclass(frozen=True)
 class Population:
-    """Weighted firms, sorted by cell and ordinal.
+    """Weighted firms, sorted by the month in which they evaluate, then cell, then ordinal.
 
     Attributes:
         cells: the cells.
-        cell: ``ndarray[firms]``, index into the cells.
-        ordinal: ``ndarray[firms]``, the firm's number within its cell.
+        cell: ``ndarray[firms]`` of int16, index into the cells.
+        ordinal: ``ndarray[firms]`` of uint32, the firm's number within its cell.
         persons: persons engaged, at least 1.
         value_added: currency a year, prices of the tables.
+        start: ``ndarray[13]``, first row of each evaluation month.
         cell_weight: ``ndarray[cells]``, enterprises that each row of a cell stands for.
+        seed: run seed.
     """
 
     cells: Cells
@@ -105,17 +115,19 @@ class Population:
     ordinal: np.ndarray
     persons: np.ndarray
     value_added: np.ndarray
+    start: np.ndarray
     cell_weight: np.ndarray
-
-    @property
-    def weight(self) -> np.ndarray:
-        """Enterprises that each row stands for, ``ndarray[firms]``."""
-        return self.cell_weight[self.cell]
+    seed: int
 
     @property
     def rows(self) -> int:
         """Number of rows."""
         return len(self.cell)
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Enterprises that each row stands for, ``ndarray[firms]``."""
+        return self.cell_weight[self.cell]
 
     def identity(self) -> np.ndarray:
         """Each firm's address for :mod:`econsim.draws`, ``ndarray[firms]`` of uint64."""
@@ -155,7 +167,9 @@ def region_cells(region: str) -> Cells:
     if region == "EU27":
         countries = data.MEMBER_STATES
         states = data.member_state_structure()
-        joint = _spread_firms(firms, persons, states["firms"], states["persons_employed"])
+        joint = _rounded(
+            _spread_firms(firms, persons, states["firms"], states["persons_employed"])
+        )
         joint_persons = joint * (persons.reshape(-1) / sector_size)[None, :]
         productivity = value.reshape(-1) / persons.reshape(-1)
         joint_value = _rake_two_way(
@@ -235,6 +249,12 @@ def _spread_firms(
     return table
 
 
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Ten significant digits: the last bits of an iteration depend on the processor's library."""
+    scale = 10.0 ** (9.0 - np.floor(np.log10(np.maximum(values, 1e-300))))
+    return np.asarray(np.where(values > 0.0, np.rint(values * scale) / scale, values))
+
+
 def _row_order(cells: Cells, rows: int) -> np.ndarray:
     """How many of the first ``rows`` rows stand in each cell, ``ndarray[cells]``.
 
@@ -277,18 +297,6 @@ def _row_order(cells: Cells, rows: int) -> np.ndarray:
     return counts
 
 
-def _bit_reversed(ordinal: np.ndarray) -> np.ndarray:
-    """Van der Corput sequence in base 2: evenly spread however many terms are taken."""
-    value = np.zeros(len(ordinal))
-    remaining = ordinal.astype(np.uint64)
-    step = 0.5
-    while remaining.any():
-        value += step * (remaining & np.uint64(1)).astype(np.float64)
-        remaining >>= np.uint64(1)
-        step *= 0.5
-    return value
-
-
 def _pareto_exponent(low: float, high: float, mean: float) -> float:
     """Exponent of the Pareto law on [low, high] that has the given mean (bisection)."""
 
@@ -307,7 +315,22 @@ def _pareto_exponent(low: float, high: float, mean: float) -> float:
             small = middle
         else:
             large = middle
-    return 0.5 * (small + large)
+    # The power function's last bits depend on the library; the rounding does not.
+    return float(f"{0.5 * (small + large):.10g}")
+
+
+def pareto(u, low, high, exponent):
+    r"""Quantile of the Pareto law truncated to [low, high].
+
+    .. math:: low \,\left[1 - u\,(1 - (low / high)^a)\right]^{-1/a}
+
+    and ``low (high / low)^u`` at ``a = 0``.
+    """
+    flat = np.abs(exponent) < 1e-9
+    a = where(flat, 1.0, exponent)
+    span = log(low / high)
+    steep = exp(-log(1.0 - u * (1.0 - exp(a * span))) / a)
+    return low * where(flat, exp(-u * span), steep)
 
 
 def pareto_quantile(u: np.ndarray, low: float, high: float, mean: float) -> np.ndarray:
@@ -318,13 +341,149 @@ def pareto_quantile(u: np.ndarray, low: float, high: float, mean: float) -> np.n
         low, high: bounds of the size class, persons engaged.
         mean: mean persons engaged, strictly between them.
     """
-    a = _pareto_exponent(low, high, mean)
-    if abs(a) < 1e-9:
-        return low * (high / low) ** u
-    return low * (1.0 - u * (1.0 - (low / high) ** a)) ** (-1.0 / a)
+    bounds = np.float64(low), np.float64(high)
+    return np.asarray(pareto(u, *bounds, np.float64(_pareto_exponent(low, high, mean))))
 
 
-def synthesise(region: str, rows: int | str, seed: int) -> Population:
+# --- Passes over the rows -------------------------------------------------------------------------
+
+_PERSONS = PURPOSES["persons"]
+_PRODUCTIVITY = PURPOSES["productivity"]
+_MONTH = PURPOSES["evaluation_month"]
+_ONCE = np.uint64(0)
+_B1, _B2, _B4, _B8, _B16, _B32 = (np.uint64(n) for n in (1, 2, 4, 8, 16, 32))
+_M1, _M2, _M4, _M8, _M16 = (
+    np.uint64(n)
+    for n in (0x55555555, 0x33333333, 0x0F0F0F0F, 0x00FF00FF, 0x0000FFFF)
+)  # fmt: skip
+
+
+def bit_reversed(ordinal):
+    """Van der Corput sequence in base 2: evenly spread however many terms are taken."""
+    x = ((ordinal >> _B1) & _M1) | ((ordinal & _M1) << _B1)
+    x = ((x >> _B2) & _M2) | ((x & _M2) << _B2)
+    x = ((x >> _B4) & _M4) | ((x & _M4) << _B4)
+    x = ((x >> _B8) & _M8) | ((x & _M8) << _B8)
+    x = ((x >> _B16) & _M16) | ((x & _M16) << _B16)
+    return x * 2.0**-32
+
+
+@each()
+def persons_of(ordinal, shift, low, high, exponent):
+    """Persons engaged before raking: evenly spread quantiles of the class's law, shifted by luck.
+
+    An exponent above 1,000 stands for enterprises without employees: one person.
+    """
+    u = bit_reversed(ordinal) + shift
+    u = u - np.floor(u)
+    u = np.minimum(np.maximum(u, 1e-12), 1.0 - 1e-12)
+    return where(exponent > 1000.0, 1.0, pareto(u, low, high, np.minimum(exponent, 1000.0)))
+
+
+@each()
+def rescaled(persons, factor, low, high):
+    """Persons engaged times a factor, within the bounds of the class."""
+    return np.minimum(np.maximum(persons * factor, low), high)
+
+
+@each(2)
+def month_and_value(start, identity, ordinal, persons, rate, spread):
+    """Evaluation month, and value added: the cell's productivity, spread by luck."""
+    key = key_of(start, identity | ordinal)
+    month = np.minimum(np.floor(uniform(key, _MONTH, _ONCE) * 12.0), 11.0)
+    luck = logistic(uniform(key, _PRODUCTIVITY, _ONCE))
+    return month, rate * persons * exp(spread * luck)
+
+
+@kernel
+def draw_persons(persons, starts, tables, sums, whole, address, real, rows):
+    """Persons engaged of ``rows`` and their sums by cell.
+
+    ``tables`` is ``[4, cells]``: shift, low, high, exponent.
+    """
+    first, last = rows
+    while first < last:
+        end = min(first + whole.shape[1], last)
+        n = cells_of(whole[0], address[0], starts, first, end)
+        for row in range(4):
+            gather(n, real[row], tables[row], whole[0])
+        persons_of(n, real[4], address[0], real[0], real[1], real[2], real[3])
+        persons[first:end] = real[4, :n]
+        post(n, sums, whole[0], real[4])
+        first = end
+
+
+@kernel
+def rescale_persons(persons, starts, tables, sums, whole, address, real, rows):
+    """Multiply persons engaged of ``rows`` and add them up by cell.
+
+    ``tables`` is ``[3, cells]``: factor, low, high.
+    """
+    first, last = rows
+    while first < last:
+        end = min(first + whole.shape[1], last)
+        n = cells_of(whole[0], address[0], starts, first, end)
+        for row in range(3):
+            gather(n, real[row], tables[row], whole[0])
+        rescaled(n, real[3], persons[first:end], real[0], real[1], real[2])
+        persons[first:end] = real[3, :n]
+        post(n, sums, whole[0], real[3])
+        first = end
+
+
+@kernel
+def add_up_values(
+    persons, starts, identity, rate, spread, seed_start, sums, counts, whole, address, real, rows
+):
+    """Value added of ``rows`` by cell, and how many evaluate in each month."""
+    first, last = rows
+    while first < last:
+        end = min(first + whole.shape[1], last)
+        n = cells_of(whole[0], address[0], starts, first, end)
+        gather(n, address[1], identity, whole[0])
+        gather(n, real[0], rate, whole[0])
+        month_and_value(
+            n, whole[1], real[1], seed_start, address[1], address[0], persons[first:end], real[0],
+            spread,
+        )  # fmt: skip
+        post(n, sums, whole[0], real[1])
+        post(n, counts, whole[1], whole[2])
+        first = end
+
+
+@kernel
+def place_rows(
+    persons, starts, identity, rate, spread, seed_start, placed, turn, whole, address, real, rows
+):
+    """Put the columns of ``rows`` where their evaluation months stand; ``turn`` says from where."""
+    cell, ordinal, sorted_persons, value_added = placed
+    first, last = rows
+    while first < last:
+        end = min(first + whole.shape[1], last)
+        n = cells_of(whole[0], address[0], starts, first, end)
+        gather(n, address[1], identity, whole[0])
+        gather(n, real[0], rate, whole[0])
+        month_and_value(
+            n, whole[1], real[1], seed_start, address[1], address[0], persons[first:end], real[0],
+            spread,
+        )  # fmt: skip
+        places_of(n, whole[2], whole[1], turn)
+        scatter(n, cell, whole[2], whole[0])
+        scatter(n, ordinal, whole[2], address[0])
+        scatter(n, sorted_persons, whole[2], persons[first:end])
+        scatter(n, value_added, whole[2], real[1])
+        first = end
+
+
+def synthesise(
+    region: str,
+    rows: int | str,
+    seed: int,
+    *,
+    threads: int = 1,
+    code: SimpleNamespace | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Population:
     """The weighted population of a region.
 
     Args:
@@ -332,113 +491,200 @@ def synthesise(region: str, rows: int | str, seed: int) -> Population:
         rows: number of rows, at least :data:`MINIMUM_ROWS`, or ``"full"`` for one row per
             enterprise.
         seed: run seed; firms keep their luck when rows are added.
+        threads: how many may work at once; numbers do not depend on it.
+        code: compiled kernels, if they are to be used (:func:`econsim.compiled.twin`).
+        progress: called with the share of the work done.
 
     Raises:
         PopulationError: too few rows, or margins that cannot be met.
     """
     cells = region_cells(region)
-    if rows == "full":
-        counts = np.maximum(np.rint(cells.firms).astype(np.int64), 1)
-    else:
-        counts = _row_order(cells, int(rows))
-    cell = np.repeat(np.arange(cells.count), counts)
-    ordinal = np.arange(len(cell)) - np.repeat(np.cumsum(counts) - counts, counts)
-    persons, low, high = _persons(cells, cell, ordinal, seed)
+    counts = row_counts(region, rows)
     pairs = cells.sector * len(cells.size_classes) + cells.size
     places = cells.country * len(cells.size_classes) + cells.size
-    cell_weight = np.divide(cells.firms, counts, out=np.zeros(cells.count), where=counts > 0)
-    everyone = np.arange(cells.count)
-    cell_weight = _rake_rows(
-        cell_weight, cells, everyone, (pairs, places), cells.firms, counts.astype(np.float64)
-    )
-    weight = cell_weight[cell]
-    persons = _rake_rows(
-        persons, cells, cell, (pairs, cells.country), cells.persons, weight, low, high
-    )
-    key = draws.firm_key(seed, firm_identity(cells.code()[cell], ordinal))
-    u = draws.uniform(key, draws.PURPOSES["productivity"], np.zeros(len(cell), np.uint64))
-    spread = np.exp(PRODUCTIVITY_SPREAD * draws.logistic(u))
-    value = 1e6 * (cells.value_added / cells.persons)[cell] * persons * spread
-    value = _rake_rows(value, cells, cell, (pairs, cells.country), 1e6 * cells.value_added, weight)
-    return Population(cells, cell, ordinal, persons, value, cell_weight)
+    weight = np.divide(cells.firms, counts, out=np.zeros(cells.count), where=counts > 0)
+    weight = _rake(weight, (pairs, places), cells.firms, counts.astype(np.float64), counts.sum())
+    passes = _Passes(cells, counts, seed, threads, code)
+    try:
+        passes.draw_persons(weight, pairs, progress or (lambda share: None))
+        columns = passes.place(weight, pairs)
+    finally:
+        passes.close()
+    return Population(cells, *columns, weight, seed)
 
 
-def _persons(
-    cells: Cells, cell: np.ndarray, ordinal: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Persons engaged of each row, with the bounds of its class."""
-    shift_identity = firm_identity(cells.code(), np.full(cells.count, 0xFFFFFFFF))
-    shift = draws.uniform(
-        draws.firm_key(seed, shift_identity),
-        draws.PURPOSES["persons"],
-        np.zeros(cells.count, np.uint64),
-    )
-    u = np.mod(_bit_reversed(ordinal) + shift[cell], 1.0)
-    u = np.clip(u, 1e-12, 1.0 - 1e-12)
-    persons = np.empty(len(cell))
-    low = np.array([max(data.SIZE_CLASS_BOUNDS[s][0], 1.0) for s in cells.size_classes])
-    high = np.array(
-        [min(data.SIZE_CLASS_BOUNDS[s][1] + 0.999, LARGEST_FIRM) for s in cells.size_classes]
-    )
-    pair = cells.sector * len(cells.size_classes) + cells.size
-    by_pair = pair[cell]
-    order = np.argsort(by_pair, kind="stable")
-    edges = np.r_[0, np.flatnonzero(np.diff(by_pair[order])) + 1, len(order)]
-    for start, stop in pairwise(edges):
-        chosen = order[start:stop]
-        size = cells.size[cell[chosen[0]]]
-        members = pair == by_pair[chosen[0]]
-        mean = cells.persons[members].sum() / cells.firms[members].sum()
-        if cells.size_classes[size] == "nonemployer":
-            persons[chosen] = 1.0
+def row_counts(region: str, rows: int | str) -> np.ndarray:
+    """Rows of each cell, ``ndarray[cells]``.
+
+    Raises:
+        PopulationError: too few rows, or an unknown region.
+    """
+    cells = region_cells(region)
+    if rows == "full":
+        return np.maximum(np.rint(cells.firms).astype(np.int64), 1)
+    return _row_order(cells, int(rows))
+
+
+class _Passes:
+    """The passes over a population's rows, by parts of whole cells."""
+
+    def __init__(
+        self, cells: Cells, counts: np.ndarray, seed: int, threads: int, code: SimpleNamespace | None
+    ) -> None:
+        self.cells, self.seed, self.code = cells, seed, code
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+        self.rows = int(self.starts[-1])
+        self.persons = np.empty(self.rows)
+        self.start = draws.seed_start(seed)
+        self.identity = cells.code().astype(np.uint64) << np.uint64(32)
+        width = BLOCK if code is not None else 16_384
+        # A cell is one part's alone, so that its sum is added up in one order.
+        wanted = np.linspace(0, self.rows, threads + 1)[1:-1]
+        inner = self.starts[np.searchsorted(self.starts, wanted)]
+        edges = np.unique([0, *inner, self.rows]).tolist()
+        self.parts = list(zip(edges[:-1], edges[1:], strict=True))
+        self.buffers = [
+            (
+                np.ones((3, width), dtype=np.int64),
+                np.empty((2, width), dtype=np.uint64),
+                np.empty((5, width)),
+            )
+            for _ in self.parts
+        ]
+        self.pool = ThreadPoolExecutor(len(self.parts)) if len(self.parts) > 1 else None
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        if self.pool is not None:
+            self.pool.shutdown()
+
+    def run(self, name: str, arguments: Sequence[tuple]) -> None:
+        """One pass: a kernel on each part, with the part's own arguments."""
+        function = globals()[name] if self.code is None else getattr(self.code, name)
+        jobs = [
+            (*own, *buffers, part)
+            for own, buffers, part in zip(arguments, self.buffers, self.parts, strict=True)
+        ]
+        if self.pool is None:
+            function(*jobs[0])
         else:
-            persons[chosen] = pareto_quantile(u[chosen], low[size], high[size], mean)
-    row_size = cells.size[cell]
-    return persons, low[row_size], high[row_size]
+            for done in [self.pool.submit(function, *job) for job in jobs]:
+                done.result()
+
+    def draw_persons(
+        self, weight: np.ndarray, pairs: np.ndarray, progress: Callable[[float], None]
+    ) -> None:
+        """Draw persons engaged and rake them within their classes until the margins are met.
+
+        Raises:
+            PopulationError: they cannot be met.
+        """
+        cells = self.cells
+        bounds = [data.SIZE_CLASS_BOUNDS[s] for s in cells.size_classes]
+        low = np.array([max(b[0], 1.0) for b in bounds])[cells.size]
+        high = np.array([min(b[1] + 0.999, LARGEST_FIRM) for b in bounds])[cells.size]
+        shift_identity = firm_identity(cells.code(), np.full(cells.count, 0xFFFFFFFF))
+        key = draws.firm_key(self.seed, shift_identity)
+        shift = draws.uniform(key, _PERSONS, np.zeros(cells.count, np.uint64))
+        exponent = np.empty(cells.count)
+        for pair in np.unique(pairs):
+            members = np.flatnonzero(pairs == pair)
+            mean = cells.persons[members].sum() / cells.firms[members].sum()
+            one = members[0]
+            alone = cells.size_classes[cells.size[one]] == "nonemployer"
+            exponent[members] = 1e6 if alone else _pareto_exponent(low[one], high[one], mean)
+        sums = np.zeros(cells.count)
+        tables = np.stack([shift, low, high, exponent])
+        self.run("draw_persons", [(self.persons, self.starts, tables, sums)] * len(self.parts))
+
+        def rescale(factor: np.ndarray) -> np.ndarray:
+            found = np.zeros(cells.count)
+            tables = np.stack([factor, low, high])
+            self.run(
+                "rescale_persons", [(self.persons, self.starts, tables, found)] * len(self.parts)
+            )
+            return found
+
+        _rake(
+            sums, (pairs, cells.country), cells.persons, weight, self.rows,
+            rescale=rescale, progress=progress,
+        )  # fmt: skip
+
+    def place(
+        self, weight: np.ndarray, pairs: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Sort by evaluation month; value added is drawn and raked on the way."""
+        cells = self.cells
+        target = 1e6 * cells.value_added
+        rate = 1e6 * (cells.value_added / cells.persons)
+        common = (self.persons, self.starts, self.identity)
+        spread = np.float64(PRODUCTIVITY_SPREAD)
+        sums = np.zeros(cells.count)
+        counts = [np.zeros(12, dtype=np.int64) for _ in self.parts]
+        self.run(
+            "add_up_values", [(*common, rate, spread, self.start, sums, count) for count in counts]
+        )
+        raked = _rake(sums, (pairs, cells.country), target, weight, self.rows)
+        rate *= np.divide(raked, sums, out=np.ones_like(sums), where=sums > 0.0)
+        # Each part fills its own stretch of each month, after those of the parts before it.
+        by_month = np.stack(counts)
+        start = np.concatenate([[0], np.cumsum(by_month.sum(axis=0))])
+        turns = start[:-1] + np.cumsum(by_month, axis=0) - by_month
+        placed = (
+            np.empty(self.rows, dtype=np.int16),
+            np.empty(self.rows, dtype=np.uint32),
+            np.empty(self.rows),
+            np.empty(self.rows),
+        )
+        self.run(
+            "place_rows",
+            [(*common, rate, spread, self.start, placed, turn.copy()) for turn in turns],
+        )
+        return (*placed, start)
 
 
-def _rake_rows(
+def _rake(
     values: np.ndarray,
-    cells: Cells,
-    cell: np.ndarray,
     groupings: tuple[np.ndarray, ...],
     targets: np.ndarray,
-    weight: np.ndarray | None = None,
-    low: np.ndarray | None = None,
-    high: np.ndarray | None = None,
+    weight: np.ndarray,
+    rows: int,
+    *,
+    rescale: Callable[[np.ndarray], np.ndarray] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
-    """Scale rows by group factors until weighted sums meet every group's total.
+    """Scale cells by group factors until weighted sums meet every group's total.
 
     Args:
-        values: ``ndarray[firms]`` to scale.
+        values: ``ndarray[cells]``, each cell's sum over its rows.
         groupings: each ``ndarray[cells]``, the group of a cell.
         targets: ``ndarray[cells]``; a group's total is the sum over its cells.
-        weight: weights of the sums (default: none).
-        low, high: bounds kept while scaling, ``ndarray[firms]``.
+        weight: weights of the sums, ``ndarray[cells]``.
+        rows: number of rows (for the message).
+        rescale: multiplies the rows by a factor of their cell, within bounds, and returns the new
+            sums by cell; plain multiplication when not given.
+        progress: called with the share of the work done, judged by how near the totals are.
 
     Raises:
         PopulationError: the totals cannot be met within 0.05 %.
     """
     values = values.copy()
-    prepared = []
-    for grouping in groupings:
-        total = np.bincount(grouping, weights=targets)
-        prepared.append((grouping[cell], total))
+    worst = np.inf
     for _ in range(_RAKING_ROUNDS):
         worst = 0.0
-        for group, total in prepared:
-            weighted = values if weight is None else values * weight
-            sums = np.bincount(group, weights=weighted, minlength=len(total))
+        for grouping in groupings:
+            total = np.bincount(grouping, weights=targets)
+            sums = np.bincount(grouping, weights=values * weight, minlength=len(total))
             factor = np.divide(total, sums, out=np.ones_like(total), where=sums > 0)
             worst = max(worst, float(np.abs(factor[total > 0] - 1.0).max()))
-            values *= factor[group]
-            if low is not None and high is not None:
-                np.clip(values, low, high, out=values)
+            by_cell = factor[grouping]
+            values = values * by_cell if rescale is None else rescale(by_cell)
+        if progress is not None:
+            progress(min(1.0, max(0.0, -np.log10(max(worst, 1e-9)) / 9.0)))
         if worst < 1e-9:
             break
     if worst > 5e-4:
         raise PopulationError(
-            f"the margins of {cells.region} cannot be met with {len(cell)} rows "
-            f"(worst {100 * worst:.2f} %): use more rows"
+            f"the margins cannot be met with {rows} rows (worst {100 * worst:.2f} %): use more rows"
         )
     return values

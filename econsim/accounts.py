@@ -14,7 +14,7 @@ other output.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from types import EllipsisType
 from typing import Any
@@ -146,6 +146,24 @@ def same_suppliers(
     taken: dict[str, Any] = {
         name: np.broadcast_to(getattr(other, name)[lane], shape) for name in names
     }
+    return replace(flows, **taken)
+
+
+def lane_of(flows: Flows, lane: int) -> Flows:
+    """The flows of one lane of ``[lanes, cells]``, without the axis of lanes."""
+
+    def of(value: Any) -> Any:
+        return value[lane] if isinstance(value, np.ndarray) else value
+
+    shared = ("labour_share", "sector")
+    taken: dict[str, Any] = {
+        f.name: of(getattr(flows, f.name)) for f in fields(flows) if f.name not in shared
+    }
+    taken["shares"] = tuple(of(share) for share in flows.shares)
+    channels = {f.name: of(getattr(flows.channels, f.name)) for f in fields(flows.channels)}
+    taken["channels"] = Channels(**channels)
+    if flows.labour_share.ndim > 1:
+        taken["labour_share"] = flows.labour_share[lane]
     return replace(flows, **taken)
 
 

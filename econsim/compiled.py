@@ -45,6 +45,7 @@ MODULES = (
     "econsim.behaviour",
     "econsim.population",
     "econsim.evaluation",
+    "econsim.aggregation",
 )
 
 #: Environment variables: ``0`` switches compilation off; where compiled code is kept.
@@ -138,6 +139,11 @@ def post(n, totals, index, amounts):
     np.add.at(totals, index[:n], amounts[:n])
 
 
+def post_rows(n, totals, index, amounts):
+    """``totals[index[i], :] += amounts[i, :]``, in order."""
+    np.add.at(totals, index[:n], amounts[:n])
+
+
 def pick(n, out, rows, number):
     """``out[i] = rows[number[i], i]``."""
     out[:n] = rows[number[:n], np.arange(n)]
@@ -222,6 +228,11 @@ def _loops() -> dict[str, Callable[..., Any]]:
     def post(n, totals, index, amounts):
         for i in range(n):
             totals[index[i]] += amounts[i]
+
+    def post_rows(n, totals, index, amounts):
+        for i in range(n):
+            for j in range(amounts.shape[1]):
+                totals[index[i], j] += amounts[i, j]
 
     def pick(n, out, rows, number):
         for i in range(n):

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from econsim import (
-    accounts, behaviour, compiled, data, draws, evaluation, meanfield, population, setting, supply,
+    accounts, aggregation, behaviour, compiled, data, draws, evaluation, meanfield, population, setting, supply,
 )  # fmt: skip
 from econsim.evaluation import GROUPS, WEIGHT_UNIT
 from econsim.scenario import Scenario
@@ -86,7 +86,9 @@ class Firms:
     identity, its columns and the world's parameters, and is computed when asked for.
     """
 
-    def __init__(self, shared: population.Population, bound: Setting, worlds: Worlds, lane: int) -> None:
+    def __init__(
+        self, shared: population.Population, bound: Setting, worlds: Worlds, lane: int
+    ) -> None:
         """View one lane."""
         self._shared, self._bound, self._worlds, self._lane = shared, bound, worlds, lane
 
@@ -229,7 +231,9 @@ def build_firms(bound: Setting, rows: int | str, seed: int) -> Firms:
     Raises:
         econsim.population.PopulationError: too few rows.
     """
-    return Worlds([bound], population.synthesise(bound.scenario.region, rows, seed)).economies[0].firms
+    return (
+        Worlds([bound], population.synthesise(bound.scenario.region, rows, seed)).economies[0].firms
+    )
 
 
 class Totals:
@@ -244,9 +248,9 @@ class Totals:
 
     def __init__(self, sums: evaluation.Sums, lane: int, cells: int, options: int) -> None:
         """View one lane of the sums."""
-        self.value = sums.value[lane].reshape(cells, options, GROUPS)
+        self.value = sums.value[lane].reshape(options, GROUPS, cells).transpose(2, 0, 1)
         self.usage, self.firms, self.scale, self.new_scale = (
-            pair.reshape(cells, options) for pair in sums.pair[:, lane]
+            pair.reshape(options, cells).T for pair in sums.pair[:, lane]
         )
         (
             self.users, self.considering, self.hurdle, self.surplus, self.moving, self.vouchers,
@@ -324,6 +328,33 @@ class Record:
     worst_identity: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Constant:
+    """Columns of the record that do not change, ``[cells]``."""
+
+    firms: np.ndarray
+    surveyed: np.ndarray
+    survey_firms: np.ndarray
+    non_market: np.ndarray
+
+
+def _constant_columns(stack: setting.Stack) -> _Constant:
+    cells = stack.lanes[0].cells
+    sizes = np.array([s not in ("nonemployer", "0-9") for s in cells.size_classes])
+    sectors = np.array([s in data.SURVEY_SECTORS for s in cells.sectors])
+    surveyed = np.where(sizes[cells.size] & sectors[cells.sector], 1.0, 0.0)
+    non_market = np.array([s in ("P", "Q") for s in cells.sectors])[cells.sector]
+    return _Constant(cells.firms, surveyed, cells.firms * surveyed, non_market)
+
+
+def _group_sums(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Sums over cells by group, ``[lanes, groups]``, each lane added up in the order of its cells."""
+    lanes = len(values)
+    bins = np.arange(lanes)[:, None] * groups + group
+    found = np.bincount(bins.ravel(), weights=values.ravel(), minlength=lanes * groups)
+    return found.reshape(lanes, groups)
+
+
 #: Series that exist only against a baseline: the same firm in two worlds, at year ends.
 AGAINST_BASELINE = ("lost_users", "diverted_users", "gained_users", "worse_off_firms")
 
@@ -351,7 +382,7 @@ class Worlds:
         *,
         threads: int = 1,
         against: Mapping[int, int] | None = None,
-        held: Mapping[int, tuple[int, Collection[str]]] | None = None,
+        held: setting.Held | None = None,
         code: SimpleNamespace | None = None,
     ) -> None:
         """Start all worlds in January 2021: nobody uses general-purpose AI."""
@@ -368,7 +399,15 @@ class Worlds:
         self._threads = threads
         self._code = code
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        months = max(b.months for b in bound)
+        self.months = max(b.months for b in bound)
+        self.stack = setting.Stack.of(bound)
+        self.supplied = supply.Supply.start(self.months, (lanes,))
+        self.considering = setting.Considering.start(self.stack)
+        self.rents_index = np.ones(lanes)
+        self.spent = [[0.0] * len(b.scenario.package.budgets) for b in bound]
+        self.offered: Offers | None = None
+        self.flows: accounts.Flows | None = None
+        self.closed: accounts.Month | None = None
         self.ground = evaluation.Ground(
             first.cells.code().astype(np.uint64) << np.uint64(32),
             np.rint(shared.cell_weight / WEIGHT_UNIT),
@@ -376,18 +415,44 @@ class Worlds:
         )
         rows = shared.rows
         self.state = evaluation.State.start(lanes, rows)
-        self.numbers = _numbers(bound, shared.seed)
+        self.numbers = _numbers(self.stack, shared.seed)
         self.sums = evaluation.Sums.empty(lanes, cells, options)
         #: Each thread that evaluates rows of its own adds up by itself.
         self._own_sums: list[evaluation.Sums] = []
         self._work: list[evaluation.Work] = []
+        chances = _chances(self.stack)
         self._each_part(
             0, rows, lambda sums, work, part, span: self._kernel("draw_traits")(
-                self.people, self.ground, self.state, self.numbers, _chances(bound), sums, work,
+                self.people, self.ground, self.state, self.numbers, chances, sums, work,
                 part, span,
             ),
         )  # fmt: skip
-        self.economies = [Economy(self, lane, b, months) for lane, b in enumerate(bound)]
+        self._groups = np.stack([first.cells.country, first.cells.sector, first.cells.size])
+        self._turn = np.empty((2, 19, cells))
+        self._whole = np.empty((2, cells), dtype=np.int64)
+        self._out = np.empty((19, lanes, cells))
+        self._paid = np.empty((lanes, options, cells))
+        self.learning = np.stack(
+            [
+                behaviour.learning_curve(b.values["learning.start"], b.values["learning.time"])
+                for b in bound
+            ]
+        )
+        self.worst_identity = np.zeros(lanes)
+        self.labels = {
+            "total": ("all",),
+            "size_class": first.cells.size_classes,
+            "sector": first.cells.sectors,
+            "country": first.cells.countries,
+            "option": first.options,
+        }
+        self.series = {
+            (name, dimension): np.zeros((lanes, self.months, len(self.labels[dimension])))
+            for name, dimensions in RECORDED.items()
+            for dimension in ("total", *dimensions)
+        }
+        self._constant = _constant_columns(self.stack)
+        self.economies = [Economy(self, lane, b) for lane, b in enumerate(bound)]
 
     # --- the month --------------------------------------------------------------------------
 
@@ -398,26 +463,26 @@ class Worlds:
             decide: how due firms evaluate, given their rows; by the rules when not given (Mesa
                 agents pass their own activation, for one world).
         """
-        economies = self.economies
-        offered: list[Offers] = []
-        for economy in economies:
-            offered.append(economy.make_offer(offered))
-            economy.considering.advance(
-                self.period, economy.scenario.values, offered[-1].considering_pace
-            )
+        before = self.offered
+        self.offered = setting.offers(
+            self.stack, self.period, self.supplied, self.rents_index, self._exhausted(), self.held
+        )
+        self.considering.advance(self.period, self.stack.values, self.offered.considering_pace)
         self.sums.begin_month()
-        self.offer = _offer(economies, offered)
-        locked = np.array([e.loses_options() for e in economies])
+        self.offer = _offer(self.stack, self.offered, self.considering.cumulative)
+        self.locked = _loses_options(before, self.offered)
         if decide is not None:
-            decide(np.concatenate([economies[0].due(), economies[0].locked_out()]))
+            decide(np.concatenate([self.economies[0].due(), self.economies[0].locked_out()]))
         else:
             self._evaluate_due()
-            if locked.any():
-                self._evaluate_locked(locked)
-        for economy in economies:
-            economy.close_month()
+            self._evaluate_locked()
+        self._pay_vouchers()
+        self.flows = self._flows()
+        self.closed = accounts.close(self.flows)
+        self._record()
         if self.against and self.period % 12 == 11:
             self._compare()
+        self.rents_index = self._next_rents_index()
         self.period += 1
 
     def due(self) -> tuple[int, int]:
@@ -435,14 +500,15 @@ class Worlds:
         everyone = np.zeros(0, dtype=bool)
         self._evaluate(*self.due(), everyone)
 
-    def _evaluate_locked(self, locked: np.ndarray) -> None:
+    def _evaluate_locked(self) -> None:
         """Firms, not due anyway, whose option has just been taken from them.
 
         A ban or a supplier's exit bites at once: these firms evaluate now.
         """
-        first, last = self.due()
-        self._evaluate(0, first, locked)
-        self._evaluate(last, self.shared.rows, locked)
+        if self.locked.any():
+            first, last = self.due()
+            self._evaluate(0, first, self.locked)
+            self._evaluate(last, self.shared.rows, self.locked)
 
     def _evaluate(self, first: int, last: int, locked: np.ndarray) -> None:
         self._each_part(
@@ -453,7 +519,9 @@ class Worlds:
         )  # fmt: skip
 
     def _kernel(self, name: str) -> Callable[..., None]:
-        return getattr(evaluation if self._code is None else self._code, name)
+        if self._code is not None:
+            return getattr(self._code, name)
+        return getattr(evaluation if hasattr(evaluation, name) else aggregation, name)
 
     def _each_part(
         self,
@@ -520,11 +588,246 @@ class Worlds:
                 evaluation.Work.of(block, len(self.numbers.addresses)), (0, self.shared.rows),
                 (base, lane),
             )  # fmt: skip
-            series = self.economies[lane].record.series
-            for number, name in enumerate(AGAINST_BASELINE):
-                by_size = counts[number] * WEIGHT_UNIT
-                series[name, "size_class"][self.period] = by_size
-                series[name, "total"][self.period, 0] = by_size.sum()
+            economy = self.economies[lane]
+            if self.period < economy.bound.months:
+                for number, name in enumerate(AGAINST_BASELINE):
+                    by_size = counts[number] * WEIGHT_UNIT
+                    economy.against[name, "size_class"][self.period] = by_size
+                    economy.against[name, "total"][self.period, 0] = by_size.sum()
+
+    # --- accounts and signals ---------------------------------------------------------------
+
+    def _exhausted(self) -> list[tuple[bool, ...]]:
+        """Whether each budget of each lane has been spent."""
+        return [
+            tuple(s >= b.total for s, b in zip(spent, one.scenario.package.budgets, strict=True))
+            for spent, one in zip(self.spent, self.stack.lanes, strict=True)
+        ]
+
+    def _pay_vouchers(self) -> None:
+        """Charge this month's vouchers to their budgets; the last payments share what is left."""
+        for lane, bound in enumerate(self.stack.lanes):
+            package, spent = bound.scenario.package, self.spent[lane]
+            vouchers = self.sums.cell[evaluation.VOUCHERS, lane]
+            for number, budget in enumerate(package.budgets):
+                entry = next(e for e in package.entries if e.budget == number)
+                if entry.strength(self.period) > 0.0 and spent[number] < budget.total:
+                    reached = bound.masks[entry.where]
+                    asked = float(vouchers[reached].sum())
+                    left = budget.total - spent[number]
+                    if asked < left:
+                        spent[number] += asked
+                    else:
+                        vouchers[reached] *= left / asked
+                        # To the last cent: what rounding left would keep the offer standing.
+                        spent[number] = budget.total
+
+    def _flows(self) -> accounts.Flows:
+        """The month's flows from the rules, ``[lanes, cells]``."""
+        offered, stack = self.offered, self.stack
+        assert offered is not None
+        one, values = stack.lanes[0], stack.values
+        cells, lanes = one.cells, len(stack.lanes)
+        depth = np.stack([values["benefit.light_depth"], np.ones(lanes)], axis=1)
+        realised = (depth[:, :, None] * self.learning[:, None, :]).reshape(lanes, GROUPS)
+        rate = offered.benefit_rate.transpose(0, 2, 1)
+        per_value = accounts.gross_gain(
+            rate[:, :, None, :] * realised[:, None, :, None],
+            values["accounts.first_order"][:, None, None, None],
+        ).reshape(lanes, -1, rate.shape[2])
+        prices = aggregation.Prices(
+            option=_by_option(
+                offered,
+                (
+                    "reference_seat_cost", "seat_cost", "seat_subsidy", "foreign_share",
+                    "set_up_cost", "hardware_cost", "hosting_cost", "compliance_cost",
+                    "upstream_cost", "misuse_cost",
+                ),
+            ),
+            per_value=per_value,
+            activity=offered.activity,
+            hardware_life=values["cost.hardware_life"],
+            is_open=stack.open_weights,
+            controlled=stack.controlled,
+        )  # fmt: skip
+        self._kernel("add_up")(
+            self.ground, self.sums, prices, self._turn, self._whole, self._out, self._paid,
+            (0, lanes),
+        )  # fmt: skip
+        out, cell = self._out, self.sums.cell
+        moving, vouchers = cell[evaluation.MOVES], cell[evaluation.VOUCHERS]
+        transitory = out[aggregation.SET_UPS] + moving
+        hours = (
+            transitory
+            + out[aggregation.COMPLIED]
+            + out[aggregation.PUSHED]
+            + values["hurdle.real_share"][:, None] * cell[evaluation.HURDLES] / 12.0
+        )
+        scale = (offered.activity / 12.0)[:, None]
+        index = values["economy.price_index_2024"][:, None]
+        baseline = 1e6 * index * cells.value_added * scale
+        by_country = _group_sums(baseline, cells.country, len(cells.countries))
+        gdp = np.stack([b.gdp for b in stack.lanes])
+        rest = gdp * scale - by_country
+        base, gain, squares = (
+            _group_sums(w, cells.sector, len(cells.sectors))
+            for w in (baseline, out[aggregation.GAIN], out[aggregation.SQUARES])
+        )
+        variance = squares / base - (gain / base) ** 2
+        spread = (variance * base).sum(axis=1)
+        self._dispersion = np.sqrt(np.maximum(spread / baseline.sum(axis=1), 0.0))
+        foreign, rents_foreign = out[aggregation.SERVICES_FOREIGN], out[aggregation.RENTS_FOREIGN]
+        flows = accounts.Flows(
+            baseline=baseline,
+            baseline_rest=rest,
+            gain=out[aggregation.GAIN],
+            hours=hours,
+            services_domestic=out[aggregation.SERVICES] - foreign + out[aggregation.HOSTED],
+            services_foreign=foreign,
+            hardware=out[aggregation.BOUGHT],
+            rents_foreign=rents_foreign,
+            rents_domestic=out[aggregation.RENTS] - rents_foreign,
+            vouchers=vouchers + out[aggregation.SUBSIDIES],
+            programme=offered.programme / 12.0,
+            cost_of_funds=values["accounts.marginal_cost_of_funds"],
+            transitory=transitory,
+            sector=cells.sector,
+            within_variance=spread / (baseline.sum(axis=1) + rest.sum(axis=1)),
+            channels=accounts.Channels(
+                capital_deepening=values["accounts.capital_deepening"],
+                capital_share=values["accounts.capital_share"],
+                substitution=values["accounts.sector_substitution"],
+                reallocation=values["accounts.reallocation"],
+            ),
+            labour_share=one.labour_share,
+            mark_up_share=values["supply.mark_up_share"],
+            shares=(
+                values["economy.household_share"],
+                values["economy.government_share"],
+                values["economy.investment_share"],
+            ),
+            rest_labour_share=one.rest_labour_share,
+        )
+        takers = np.arange(lanes)
+        for lane, (reference, mechanisms) in self.held.items():
+            if "residence_and_imports" in mechanisms:
+                takers[lane] = takers[reference]
+        if (takers != np.arange(lanes)).any():
+            flows = accounts.same_suppliers(flows, flows, takers)
+        return flows
+
+    def _next_rents_index(self) -> np.ndarray:
+        """What suppliers know next month: closed suppliers' rents relative to the reference."""
+        assert self.offered is not None
+        by_option = self._users_by_option()
+        users = by_option.sum(axis=1)
+        closed = np.where(self.stack.open_weights, 0.0, by_option).sum(axis=1)
+        share = closed / np.where(users > 0.0, users, 1.0)
+        reference = 1.0 - self.stack.values["choice.open_share"]
+        index = np.maximum(share / reference, 0.05) * self.offered.closed_multiple
+        return np.where(users > 0.0, index, 1.0)
+
+    def _users_by_option(self) -> np.ndarray:
+        """Weight of the users of each option, ``[lanes, options]``."""
+        lanes, options = self.stack.open_weights.shape
+        return np.asarray(self.sums.pair[evaluation.FIRMS].reshape(lanes, options, -1).sum(axis=2))
+
+    # --- recording --------------------------------------------------------------------------
+
+    def _record(self) -> None:
+        """Write the month's outcomes; money is per year."""
+        offered, closed, flows = self.offered, self.closed, self.flows
+        assert offered is not None and closed is not None and flows is not None
+        stack, sums, out, month = self.stack, self.sums, self._out, self.period
+        values, series = stack.values, self.series
+        cells, unit = stack.lanes[0].cells, WEIGHT_UNIT
+        lanes, options = stack.open_weights.shape
+        users = sums.cell[evaluation.USERS] * unit
+        by_cell = {
+            "firms": self._constant.firms,
+            "users": users,
+            "general_users": out[aggregation.GENERAL],
+            "open_users": out[aggregation.OPEN],
+            "controlled_users": out[aggregation.CONTROLLED],
+            "compliance_spending": out[aggregation.COMPLIANCE_SPENDING],
+            "considering_firms": sums.cell[evaluation.CONSIDERED] * unit,
+            "survey_firms": self._constant.survey_firms,
+            "survey_users": users * self._constant.surveyed,
+            "contribution": 12.0 * closed.contribution,
+            "firms_surplus": sums.cell[evaluation.SURPLUSES],
+            "ai_spending": out[aggregation.SPENDING],
+        }
+        stacked = np.empty((lanes, cells.count, len(by_cell)))
+        for number, (name, column) in enumerate(by_cell.items()):
+            stacked[:, :, number] = column
+            series[name, "total"][:, month, 0] = column.sum(axis=-1)
+        widths = [len(self.labels[d]) for d in ("country", "sector", "size_class")]
+        grouped = np.zeros((3, lanes, max(widths), len(by_cell)))
+        self._kernel("by_group")(stacked, self._groups, grouped, (0, lanes))
+        for number, name in enumerate(by_cell):
+            for place, dimension in enumerate(("country", "sector", "size_class")):
+                series[name, dimension][:, month] = grouped[place, :, : widths[place], number]
+        general = self._users_by_option() * unit
+        paid = self._paid.sum(axis=2)
+        series["general_users", "option"][:, month] = general
+        series["ai_spending", "option"][:, month] = paid
+        gdp = np.stack([b.gdp for b in stack.lanes]) * offered.activity[:, None]
+        series["baseline_gdp", "country"][:, month] = gdp
+        # The cost of public funds belongs to no cell: countries bear it by their GDP.
+        lost = 12.0 * closed.funds[:, None] * gdp / gdp.sum(axis=1)[:, None]
+        series["gdp", "country"][:, month] = (
+            gdp + series["contribution", "country"][:, month] - lost
+        )
+        total_paid = paid.sum(axis=1)
+        share = paid / np.where(total_paid > 0.0, total_paid, 1.0)[:, None]
+        usage = sums.pair[evaluation.USAGE].reshape(lanes, options, -1).sum(axis=2) * unit
+        energy = (usage * values["cost.seat_share"][:, None] * stack.energy).sum(axis=1)
+        book = closed.book
+        extra = 12.0 * (closed.gdp - closed.baseline_gdp)
+        # Public administration, education and health are assumed to gain what the firms of
+        # education and health gain; at cost their output does not show it.
+        alike = self._constant.non_market
+        alike_gain = closed.contribution[:, alike].sum(axis=1) / flows.baseline[:, alike].sum(
+            axis=1
+        )
+        events = sums.events * unit
+        single = {
+            "government_consumption": 12.0 * book["government"],
+            "programme_spending": offered.programme,
+            "public_revenue": values["economy.revenue_share"] * extra,
+            "non_market_volume": values["economy.non_market_share"]
+            * 12.0
+            * closed.baseline_gdp
+            * alike_gain,
+            "wages": 12.0 * (book["wages_firms"] + book["wages_suppliers"] + book["wages_rest"]),
+            "productivity": 100.0 * closed.productivity,
+            "dispersion": self._dispersion,
+            "foreign_spending": out[aggregation.SPENDING_FOREIGN].sum(axis=1),
+            "concentration": (share * share).sum(axis=1),
+            "energy": energy,
+            "emissions": energy * values["energy.emission_factor"],
+            "open_pool": offered.open_pool,
+            "gdp": 12.0 * closed.gdp,
+            "baseline_gdp": 12.0 * closed.baseline_gdp,
+            "gni": 12.0 * closed.gni,
+            "consumption": 12.0 * closed.consumption,
+            "imports_ai": 12.0 * closed.imports_ai,
+            "resource_hours": 12.0 * closed.hours,
+            "rents_foreign": 12.0 * (closed.gdp - closed.gni),
+            "rents_domestic": 12.0 * closed.rents_domestic,
+            "public_spending": 12.0 * book["vouchers"] + offered.programme,
+            "misuse_cost": out[aggregation.MISUSED].sum(axis=1),
+            "leavers": events[:, 0],
+            "switchers": events[:, 1],
+            "evaluating_users": events[:, 2],
+            "closed_price_multiple": offered.closed_multiple,
+            "closed_frontier": offered.closed_frontier,
+            "open_frontier": offered.open_frontier,
+            "open_presence": offered.open_presence,
+        }
+        for name, value in single.items():
+            series[name, "total"][:, month, 0] = value
+        self.worst_identity = np.maximum(self.worst_identity, closed.worst)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -569,14 +872,11 @@ def fits(a: Scenario, b: Scenario) -> bool:
     return a.region == b.region and tuple(a.options) == tuple(b.options)
 
 
-def _numbers(bound: Sequence[Setting], seed: int) -> evaluation.Numbers:
+def _numbers(stack: setting.Stack, seed: int) -> evaluation.Numbers:
     """Parameters of all lanes as the kernels take them."""
-
-    def of(name: str) -> np.ndarray:
-        return np.array([b.values[name] for b in bound])
-
-    beta, dissimilarity = of("choice.beta"), of("choice.lambda")
+    of = stack.values
     nodes, weights = behaviour.surplus_nodes(evaluation.NODES)
+    beta, dissimilarity = of["choice.beta"], of["choice.lambda"]
     powers = [
         [behaviour.node_powers(nodes, b), behaviour.node_powers(nodes, b / d)]
         for b, d in zip(beta, dissimilarity, strict=True)
@@ -584,115 +884,87 @@ def _numbers(bound: Sequence[Setting], seed: int) -> evaluation.Numbers:
     return evaluation.Numbers(
         of=np.stack(
             [
-                beta,
-                dissimilarity,
-                of("choice.persistence"),
-                of("learning.carry_over"),
-                np.array([setting.set_up_annuity(b.values) for b in bound]),
-                of("cost.size_elasticity"),
-                of("cost.liquidity_wedge"),
-                of("hurdle.size_elasticity"),
-                of("hurdle.maturity_effect"),
-                of("benefit.light_depth"),
-                of("economy.price_index_2024"),
-                of("considering.size_slope"),
-                of("considering.maturity_slope"),
+                beta, dissimilarity, of["choice.persistence"], of["learning.carry_over"],
+                stack.set_up_annuity, of["cost.size_elasticity"], of["cost.liquidity_wedge"],
+                of["hurdle.size_elasticity"], of["hurdle.maturity_effect"],
+                of["benefit.light_depth"], of["economy.price_index_2024"],
+                of["considering.size_slope"], of["considering.maturity_slope"],
             ]
         ),
         powers=np.array(powers),
         node_weights=weights,
-        addresses=np.array(bound[0].addresses, dtype=np.uint64),
-        is_open=np.array([b.open_weights for b in bound]),
+        addresses=np.array(stack.lanes[0].addresses, dtype=np.uint64),
+        is_open=stack.open_weights,
         start=np.array([draws.seed_start(seed)]),
-    )
-
-
-def _chances(bound: Sequence[Setting]) -> evaluation.Chances:
-    """What fixed traits are drawn with."""
-
-    def of(name: str) -> np.ndarray:
-        return np.array([b.values[name] for b in bound])
-
-    return evaluation.Chances(
-        of=np.stack(
-            [
-                of("maturity.level"),
-                of("maturity.size_slope"),
-                of("benefit.deep_share"),
-                np.array(
-                    [setting.log_odds(b.values["considering.applicable_share"]) for b in bound]
-                ),
-                of("considering.applicable_size_slope"),
-                of("narrow.level"),
-                of("narrow.size_slope"),
-                of("narrow.maturity_slope"),
-            ]
-        ),
-        shifts=np.array([[b.hurdle_shift for b in bound], [b.narrow_shift for b in bound]]),
-    )
-
-
-def _offer(economies: Sequence[Economy], offered: Sequence[Offers]) -> evaluation.Offer:
-    """The month's offers of all lanes as the kernels take them."""
-
-    def of(name: str) -> np.ndarray:
-        return np.stack([getattr(o, name).T for o in offered])
-
-    def moving(economy: Economy, offer: Offers) -> np.ndarray:
-        values = economy.scenario.values
-        each = values["choice.switching_cost"] * values["economy.currency_per_eur"]
-        return np.asarray(each * offer.switching_multiple)
-
-    pairs = list(zip(economies, offered, strict=True))
-    return evaluation.Offer(
-        option=np.stack(
-            [
-                of(name)
-                for name in (
-                    "benefit_rate", "seat_cost", "set_up_annuity", "hardware_annuity",
-                    "running_cost", "taste", "available", "set_up_cost", "hardware_cost",
-                )
-            ]
-        ),
-        kind=np.stack(
-            [of("voucher_rate"), of("voucher_cap"), np.stack([moving(e, o) for e, o in pairs])]
-        ),
-        cell=np.stack([of("common"), np.stack([e.considering.cumulative for e in economies])]),
-        activity=np.array([o.activity for o in offered]),
     )  # fmt: skip
 
 
-class Economy:
-    """One world: its state, its accounts, its record."""
+def _chances(stack: setting.Stack) -> evaluation.Chances:
+    """What fixed traits are drawn with."""
+    of = stack.values
+    odds = np.array([setting.log_odds(s) for s in of["considering.applicable_share"]])
+    return evaluation.Chances(
+        of=np.stack(
+            [
+                of["maturity.level"], of["maturity.size_slope"], of["benefit.deep_share"], odds,
+                of["considering.applicable_size_slope"], of["narrow.level"],
+                of["narrow.size_slope"], of["narrow.maturity_slope"],
+            ]
+        ),
+        shifts=np.array(
+            [[b.hurdle_shift for b in stack.lanes], [b.narrow_shift for b in stack.lanes]]
+        ),
+    )  # fmt: skip
 
-    def __init__(self, worlds: Worlds, lane: int, bound: Setting, months: int) -> None:
-        """The starting state of a lane (:meth:`start` makes an economy of its own)."""
+
+def _by_option(offered: Offers, names: Sequence[str]) -> np.ndarray:
+    """Terms as ``[names, lanes, options, classes]``."""
+    return np.stack([getattr(offered, name) for name in names]).transpose(0, 1, 3, 2).copy()
+
+
+def _offer(stack: setting.Stack, offered: Offers, cumulative: np.ndarray) -> evaluation.Offer:
+    """The month's offers as the evaluation takes them."""
+    each = stack.values["choice.switching_cost"] * stack.values["economy.currency_per_eur"]
+    return evaluation.Offer(
+        option=_by_option(
+            offered,
+            (
+                "benefit_rate", "seat_cost", "set_up_annuity", "hardware_annuity", "running_cost",
+                "taste", "available", "set_up_cost", "hardware_cost",
+            ),
+        ),
+        kind=np.stack(
+            [offered.voucher_rate, offered.voucher_cap, each[:, None] * offered.switching_multiple]
+        ),
+        cell=np.stack([offered.common, cumulative]),
+        activity=offered.activity,
+    )  # fmt: skip
+
+
+def _loses_options(before: Offers | None, offered: Offers) -> np.ndarray:
+    """Whether some option is available to fewer firms than last month, ``[lanes]`` of bool."""
+    if before is None:
+        return np.zeros(len(offered.available), dtype=bool)
+    return np.asarray((offered.available < before.available).any(axis=(1, 2)))
+
+
+class Economy:
+    """One world of :class:`Worlds`: its firms, its totals, its record."""
+
+    def __init__(self, worlds: Worlds, lane: int, bound: Setting) -> None:
+        """A lane (:meth:`start` makes an economy of its own)."""
         self.worlds, self.lane, self.bound = worlds, lane, bound
         self.scenario = bound.scenario
-        cells, options = bound.cells, len(bound.options)
         self.firms = Firms(worlds.shared, bound, worlds, lane)
-        self.totals = Totals(worlds.sums, lane, cells.count, options)
-        self.supplied = supply.Supply.start(months)
-        self.considering = setting.Considering.start(bound)
-        self.signals = setting.Signals()
-        self.spent = [0.0] * len(self.scenario.package.budgets)
-        values = self.scenario.values
-        self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
-        self.offered: Offers | None = None
-        self._before: np.ndarray | None = None
-        self.flows: accounts.Flows | None = None
-        self.closed: accounts.Month | None = None
-        self.dispersion = 0.0
-        self.record = self._empty_record()
-        survey_size = np.array([s not in ("nonemployer", "0-9") for s in cells.size_classes])[
-            cells.size
-        ]
-        survey_sector = np.array([s in data.SURVEY_SECTORS for s in cells.sectors])
-        self._controlled = self.bound.open_weights | np.array(
-            [o.deployment == "private_hardware" for o in self.scenario.options.values()]
-        )
-        self._non_market = [i for i, s in enumerate(cells.sectors) if s in ("P", "Q")]
-        self._surveyed = survey_size & survey_sector[cells.sector]
+        self.totals = Totals(worlds.sums, lane, bound.cells.count, len(bound.options))
+        self.learning = worlds.learning[lane]
+        self.against: dict[tuple[str, str], np.ndarray] = {}
+        if lane in worlds.against:
+            self.against = {
+                (name, dimension): np.full((bound.months, len(worlds.labels[dimension])), np.nan)
+                for name in AGAINST_BASELINE
+                for dimension in ("total", "size_class")
+            }
 
     @classmethod
     def start(cls, scenario: Scenario, rows: int | str, seed: int) -> Economy:
@@ -720,25 +992,35 @@ class Economy:
         """One month of this world (of all worlds, if it is one of several)."""
         self.worlds.month(decide)
 
-    # --- offers -----------------------------------------------------------------------------
+    @property
+    def spent(self) -> list[float]:
+        """Spent so far of each budget of the package, currency."""
+        return self.worlds.spent[self.lane]
 
-    def make_offer(self, earlier: Sequence[Offers]) -> Offers:
-        """What this month offers; some mechanisms may be held at an earlier lane's offers."""
-        before = self.offered
-        offered = setting.offers(
-            self.bound, self.period, self.supplied, self.signals, self._exhausted()
-        )
-        if self.lane in self.worlds.held:
-            reference, mechanisms = self.worlds.held[self.lane]
-            offered = setting.impose(self.bound, offered, earlier[reference], mechanisms)
-        self._before = None if before is None else before.available
-        self.offered = offered
-        return offered
+    @property
+    def cumulative(self) -> np.ndarray:
+        """Cumulative considering hazard, ``ndarray[cells]``."""
+        return self.worlds.considering.cumulative[self.lane]
 
-    def loses_options(self) -> bool:
-        """Whether some option is available to fewer firms than last month."""
-        assert self.offered is not None
-        return self._before is not None and bool((self.offered.available < self._before).any())
+    @property
+    def offered(self) -> Offers | None:
+        """What the last month offered."""
+        offered = self.worlds.offered
+        return None if offered is None else offered.lane(self.lane)
+
+    @property
+    def closed(self) -> accounts.Month | None:
+        """The last month's accounts."""
+        flows = self.worlds.flows
+        return None if flows is None else accounts.close(accounts.lane_of(flows, self.lane))
+
+    @property
+    def record(self) -> Record:
+        """All monthly outcomes so far."""
+        months = self.bound.months
+        series = {k: a[self.lane, :months] for k, a in self.worlds.series.items()}
+        worst = float(self.worlds.worst_identity[self.lane])
+        return Record({**series, **self.against}, dict(self.worlds.labels), worst)
 
     # --- evaluation, step by step: Mesa agents and tests -------------------------------------
 
@@ -748,7 +1030,7 @@ class Economy:
 
     def locked_out(self) -> np.ndarray:
         """Rows of firms, not due anyway, whose option has just been taken from them."""
-        if not self.loses_options():
+        if not self.worlds.locked[self.lane]:
             return np.zeros(0, dtype=np.int64)
         first, last = self.worlds.due()
         rows = np.r_[np.arange(first), np.arange(last, self.firms.rows)]
@@ -825,254 +1107,6 @@ class Economy:
         work.whole[evaluation.ROWS] = rows
         return work
 
-    # --- accounts and signals ---------------------------------------------------------------
-
-    def close_month(self) -> None:
-        """Pay vouchers, close the accounts, record, send signals."""
-        offered = self.offered
-        assert offered is not None
-        self._pay_vouchers()
-        self.flows = self._flows(offered)
-        reference, mechanisms = self.worlds.held.get(self.lane, (0, ()))
-        if "residence_and_imports" in mechanisms:
-            held_at = self.worlds.economies[reference].flows
-            self.flows = accounts.same_suppliers(self.flows, held_at)
-        self.closed = accounts.close(self.flows)
-        if self.period < self.bound.months:
-            self._record(offered, self.closed)
-        self.signals = self._next_signals(offered)
-
-    def _flows(self, offered: Offers) -> accounts.Flows:
-        """The month's flows from the rules."""
-        bound, totals, values = self.bound, self.totals, self.scenario.values
-        cells, kind = bound.cells, bound.benefit_class
-        depth = np.array([values["benefit.light_depth"], 1.0])
-        realised = (depth[:, None] * self.learning[None, :]).reshape(-1)
-        per_value = accounts.gross_gain(
-            offered.benefit_rate[:, :, None] * realised[None, None, :],
-            values["accounts.first_order"],
-        )
-        value = totals.value * (offered.activity / 12.0)
-        gains = per_value[kind]
-        gain = (value * gains).sum(axis=(1, 2))
-        usage = totals.usage * WEIGHT_UNIT
-        upstream = (totals.firms * WEIGHT_UNIT * offered.upstream_cost[kind]).sum(axis=1) / 12.0
-        firms = totals.firms * WEIGHT_UNIT
-        services = usage * offered.reference_seat_cost[kind] / 12.0
-        subsidies = (usage * offered.seat_subsidy[kind]).sum(axis=1) / 12.0
-        hosting = (firms * offered.hosting_cost[kind]).sum(axis=1) / 12.0
-        received = offered.seat_cost[kind] + offered.seat_subsidy[kind]
-        rents = usage * (received - offered.reference_seat_cost[kind]) / 12.0
-        foreign = offered.foreign_share[kind]
-        set_up = (totals.new_scale * WEIGHT_UNIT * offered.set_up_cost[kind]).sum(axis=1)
-        compliance = (firms * offered.compliance_cost[kind]).sum(axis=1) / 12.0
-        hours = (
-            set_up
-            + totals.moving
-            + compliance
-            + upstream
-            + values["hurdle.real_share"] * totals.hurdle / 12.0
-        )
-        hardware = (firms * offered.hardware_cost[kind]).sum(axis=1) / (
-            12.0 * values["cost.hardware_life"]
-        )
-        baseline = (
-            1e6 * values["economy.price_index_2024"] * cells.value_added * (offered.activity / 12.0)
-        )
-        by_country = np.bincount(cells.country, weights=baseline, minlength=len(cells.countries))
-        rest = bound.gdp * (offered.activity / 12.0) - by_country
-        squares = (value * gains * gains).sum(axis=(1, 2))
-        by_sector = [
-            np.bincount(cells.sector, weights=w, minlength=len(cells.sectors))
-            for w in (baseline, gain, squares)
-        ]
-        variance = by_sector[2] / by_sector[0] - (by_sector[1] / by_sector[0]) ** 2
-        self.dispersion = float(np.sqrt(max((variance * by_sector[0]).sum() / baseline.sum(), 0.0)))
-        return accounts.Flows(
-            baseline=baseline,
-            baseline_rest=rest,
-            gain=gain,
-            hours=hours,
-            services_domestic=(services * (1.0 - foreign)).sum(axis=1) + hosting,
-            services_foreign=(services * foreign).sum(axis=1),
-            hardware=hardware,
-            rents_foreign=(rents * foreign).sum(axis=1),
-            rents_domestic=(rents * (1.0 - foreign)).sum(axis=1),
-            vouchers=totals.vouchers + subsidies,
-            programme=offered.programme / 12.0,
-            cost_of_funds=values["accounts.marginal_cost_of_funds"],
-            transitory=set_up + totals.moving,
-            sector=cells.sector,
-            within_variance=float((variance * by_sector[0]).sum())
-            / float(baseline.sum() + rest.sum()),
-            channels=accounts.Channels(
-                capital_deepening=values["accounts.capital_deepening"],
-                capital_share=values["accounts.capital_share"],
-                substitution=values["accounts.sector_substitution"],
-                reallocation=values["accounts.reallocation"],
-            ),
-            labour_share=bound.labour_share,
-            mark_up_share=values["supply.mark_up_share"],
-            shares=(
-                values["economy.household_share"],
-                values["economy.government_share"],
-                values["economy.investment_share"],
-            ),
-            rest_labour_share=bound.rest_labour_share,
-        )
-
-    def _exhausted(self) -> tuple[bool, ...]:
-        budgets = self.scenario.package.budgets
-        return tuple(s >= b.total for s, b in zip(self.spent, budgets, strict=True))
-
-    def _pay_vouchers(self) -> None:
-        """Charge this month's vouchers to their budgets; the last payments share what is left."""
-        vouchers = self.totals.vouchers
-        for number, budget in enumerate(self.scenario.package.budgets):
-            entry = next(e for e in self.scenario.package.entries if e.budget == number)
-            if entry.strength(self.period) > 0.0 and not self._exhausted()[number]:
-                reached = self.bound.masks[entry.where]
-                asked = float(vouchers[reached].sum())
-                left = budget.total - self.spent[number]
-                if asked < left:
-                    self.spent[number] += asked
-                else:
-                    vouchers[reached] *= left / asked
-                    # To the last cent: what rounding left over would keep the offer standing.
-                    self.spent[number] = budget.total
-
-    def _next_signals(self, offered: Offers) -> setting.Signals:
-        """What suppliers know next month: closed suppliers' rents relative to the reference."""
-        by_option = self.totals.firms.sum(axis=0)
-        users = float(by_option.sum())
-        if users <= 0.0:
-            return setting.Signals()
-        closed = float(by_option[~self.bound.open_weights].sum()) / users
-        reference = 1.0 - self.scenario.values["choice.open_share"]
-        index = max(closed / reference, 0.05) * offered.closed_multiple
-        return setting.Signals(rents_index=index)
-
-    # --- recording --------------------------------------------------------------------------
-
-    def _empty_record(self) -> Record:
-        cells = self.bound.cells
-        labels = {
-            "total": ("all",),
-            "size_class": cells.size_classes,
-            "sector": cells.sectors,
-            "country": cells.countries,
-            "option": self.bound.options,
-        }
-        series = {
-            (name, dimension): np.zeros((self.bound.months, len(labels[dimension])))
-            for name, dimensions in RECORDED.items()
-            for dimension in ("total", *dimensions)
-        }
-        if self.lane in self.worlds.against:
-            for name in AGAINST_BASELINE:
-                for dimension in ("total", "size_class"):
-                    series[name, dimension] = np.full(
-                        (self.bound.months, len(labels[dimension])), np.nan
-                    )
-        return Record(series, labels)
-
-    def _record(self, offered: Offers, closed: accounts.Month) -> None:
-        """Write the month's outcomes; money is per year."""
-        assert self.flows is not None
-        totals, cells, month = self.totals, self.bound.cells, self.period
-        unit, kind = WEIGHT_UNIT, self.bound.benefit_class
-        general = totals.firms.sum(axis=1) * unit
-        users = totals.users * unit
-        surveyed = np.where(self._surveyed, 1.0, 0.0)
-        spending = (
-            totals.usage * unit * offered.seat_cost[kind]
-            + totals.firms * unit * (offered.running_cost[kind])
-        )
-        by_cell = {
-            "firms": cells.firms,
-            "users": users,
-            "general_users": general,
-            "open_users": totals.firms[:, self.bound.open_weights].sum(axis=1) * unit,
-            "controlled_users": totals.firms[:, self._controlled].sum(axis=1) * unit,
-            "compliance_spending": (totals.firms * unit * offered.compliance_cost[kind]).sum(
-                axis=1
-            ),
-            "considering_firms": totals.considering * unit,
-            "survey_firms": cells.firms * surveyed,
-            "survey_users": users * surveyed,
-            "contribution": 12.0 * closed.contribution,
-            "firms_surplus": totals.surplus,
-            "ai_spending": spending.sum(axis=1),
-        }
-        index = {"size_class": cells.size, "sector": cells.sector, "country": cells.country}
-        series = self.record.series
-        for name, values in by_cell.items():
-            series[name, "total"][month, 0] = values.sum()
-            for dimension in RECORDED[name]:
-                if dimension in index:
-                    width = len(self.record.labels[dimension])
-                    series[name, dimension][month] = np.bincount(
-                        index[dimension], weights=values, minlength=width
-                    )
-        series["general_users", "option"][month] = totals.firms.sum(axis=0) * unit
-        series["ai_spending", "option"][month] = spending.sum(axis=0)
-        base_by_country = self.bound.gdp * offered.activity
-        series["baseline_gdp", "country"][month] = base_by_country
-        # The cost of public funds belongs to no cell: countries bear it by their GDP.
-        lost = 12.0 * closed.funds * base_by_country / base_by_country.sum()
-        series["gdp", "country"][month] = (
-            base_by_country + series["contribution", "country"][month] - lost
-        )
-        options = list(self.scenario.options.values())
-        by_option = spending.sum(axis=0)
-        share = by_option / by_option.sum() if by_option.sum() > 0.0 else np.zeros(len(options))
-        seats = totals.usage.sum(axis=0) * unit * self.scenario.values["cost.seat_share"]
-        energy = float((seats * np.array([o.energy for o in options])).sum())
-        book = closed.book
-        values = self.scenario.values
-        extra = 12.0 * (closed.gdp - closed.baseline_gdp)
-        # Public administration, education and health are assumed to gain what the firms of
-        # education and health gain; at cost their output does not show it.
-        alike = np.isin(cells.sector, self._non_market)
-        alike_gain = float(closed.contribution[alike].sum()) / float(
-            self.flows.baseline[alike].sum()
-        )
-        volume = values["economy.non_market_share"] * 12.0 * closed.baseline_gdp * alike_gain
-        single = {
-            "government_consumption": 12.0 * book["government"],
-            "programme_spending": offered.programme,
-            "public_revenue": values["economy.revenue_share"] * extra,
-            "non_market_volume": volume,
-            "wages": 12.0 * (book["wages_firms"] + book["wages_suppliers"] + book["wages_rest"]),
-            "productivity": 100.0 * closed.productivity,
-            "dispersion": self.dispersion,
-            "foreign_spending": float((spending * offered.foreign_share[kind]).sum()),
-            "concentration": float((share * share).sum()),
-            "energy": energy,
-            "emissions": energy * self.scenario.values["energy.emission_factor"],
-            "open_pool": offered.open_pool,
-            "gdp": 12.0 * closed.gdp,
-            "baseline_gdp": 12.0 * closed.baseline_gdp,
-            "gni": 12.0 * closed.gni,
-            "consumption": 12.0 * closed.consumption,
-            "imports_ai": 12.0 * closed.imports_ai,
-            "resource_hours": 12.0 * closed.hours,
-            "rents_foreign": 12.0 * (closed.gdp - closed.gni),
-            "rents_domestic": 12.0 * closed.rents_domestic,
-            "public_spending": 12.0 * book["vouchers"] + offered.programme,
-            "misuse_cost": float((totals.firms * unit * offered.misuse_cost[kind]).sum()),
-            "leavers": totals.leavers * unit,
-            "switchers": totals.switchers * unit,
-            "evaluating_users": totals.evaluating * unit,
-            "closed_price_multiple": offered.closed_multiple,
-            "closed_frontier": offered.closed_frontier,
-            "open_frontier": offered.open_frontier,
-            "open_presence": offered.open_presence,
-        }
-        for name, value in single.items():
-            series[name, "total"][month, 0] = value
-        self.record.worst_identity = max(self.record.worst_identity, closed.worst)
-
 
 def run_together(
     scenarios: Sequence[Scenario],
@@ -1081,7 +1115,7 @@ def run_together(
     seed: int,
     threads: int = 1,
     against: Mapping[int, int] | None = None,
-    held: Mapping[int, tuple[int, Collection[str]]] | None = None,
+    held: setting.Held | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Economy]:
     """Run scenarios of one region and one set of options in one pass.
@@ -1100,9 +1134,7 @@ def run_together(
     months = max(s.run.months for s in scenarios)
     count = population.row_counts(scenarios[0].region, rows).sum()
     code = kernels(count * months * len(scenarios))
-    shared = population.synthesise(
-        scenarios[0].region, rows, seed, threads=threads, code=code
-    )
+    shared = population.synthesise(scenarios[0].region, rows, seed, threads=threads, code=code)
     worlds = Worlds(bound, shared, threads=threads, against=against, held=held, code=code)
     try:
         for month in range(months):

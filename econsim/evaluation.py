@@ -214,8 +214,8 @@ class Chances(NamedTuple):
 class Sums(NamedTuple):
     """Totals by cell, whole numbers in float64, exact in any order.
 
-    ``value`` is ``[lanes, cells * options * GROUPS]``, weighted value added of users; ``pair``
-    is ``[4, lanes, cells * options]``: :data:`USAGE`, :data:`FIRMS`, :data:`SCALE` of users and
+    ``value`` is ``[lanes, options * GROUPS * cells]``, weighted value added of users; ``pair``
+    is ``[4, lanes, options * cells]``: :data:`USAGE`, :data:`FIRMS`, :data:`SCALE` of users and
     :data:`NEW_SCALE` of this month's starts; ``cell`` is ``[6, lanes, cells]``: :data:`USERS` (of
     narrow or general-purpose AI), :data:`CONSIDERED`, :data:`HURDLES`, :data:`SURPLUSES`,
     and of this month, currency, :data:`MOVES` and :data:`VOUCHERS`; ``events`` is ``[lanes, 3]``:
@@ -556,12 +556,16 @@ def hurdle_money(chosen, weight, net, utility, no_option, beta):
 
 
 @each(4)
-def places(cell, before, chosen, flags, tenure, new_tenure, options):
+def places(cell, before, chosen, flags, tenure, new_tenure, cells):
     """Entries of the totals by option, and by option and group: before and after."""
-    old = cell * options + np.maximum(before - 1, 0)
-    new = cell * options + np.maximum(chosen - 1, 0)
+    old, new = np.maximum(before - 1, 0), np.maximum(chosen - 1, 0)
     group = where((flags & DEEP) != 0, TENURE_CLASSES, 0)
-    return old, new, old * GROUPS + group + tenure, new * GROUPS + group + new_tenure
+    return (
+        old * cells + cell,
+        new * cells + cell,
+        (old * GROUPS + group + tenure) * cells + cell,
+        (new * GROUPS + group + new_tenure) * cells + cell,
+    )
 
 
 @each(8)
@@ -845,7 +849,6 @@ def surplus(numbers, work, lane, m):
 @steps
 def settle(ground, state, offer, numbers, sums, work, lane, chosen, n, m):
     """Carry out the choices of the first ``n`` firms: experience, hurdle, totals."""
-    options = numbers.addresses.shape[0]
     gather(m, work.whole[YEARS], state.small[TENURE, lane], work.whole[ROWS])
     tenure_after(
         m, work.whole[NEW_YEARS], work.whole[NOW], chosen, work.whole[YEARS], numbers.is_open[lane],
@@ -860,7 +863,7 @@ def settle(ground, state, offer, numbers, sums, work, lane, chosen, n, m):
     )  # fmt: skip
     places(
         m, work.whole[INDEX], work.whole[INDEX + 1], work.whole[INDEX + 2], work.whole[INDEX + 3],
-        work.whole[CELL], work.whole[NOW], chosen, work.small[TRAITS], work.whole[YEARS], work.whole[NEW_YEARS], options,
+        work.whole[CELL], work.whole[NOW], chosen, work.small[TRAITS], work.whole[YEARS], work.whole[NEW_YEARS], ground.kind.shape[0],
     )  # fmt: skip
     amounts(
         m, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2], work.real[AMOUNT + 3], work.real[AMOUNT + 4],

@@ -207,14 +207,16 @@ class Path:
 
 def path(bound: Setting, months: int) -> Path:
     """Offers and considering of the first ``months`` months, with signals at their reference."""
-    supplied = supply.Supply.start(max(bound.months, months))
-    considering = setting.Considering.start(bound)
+    stack = setting.Stack.of([bound])
+    supplied = supply.Supply.start(max(bound.months, months), (1,))
+    considering = setting.Considering.start(stack)
     offered, cumulative = [], []
+    unspent = (False,) * len(bound.scenario.package.budgets)
     for month in range(months):
-        now = setting.offers(bound, month, supplied, setting.Signals())
-        considering.advance(month, bound.values, now.considering_pace)
-        offered.append(now)
-        cumulative.append(considering.cumulative.copy())
+        now = setting.offers(stack, month, supplied, np.ones(1), [unspent])
+        considering.advance(month, stack.values, now.considering_pace)
+        offered.append(now.lane(0))
+        cumulative.append(considering.cumulative[0])
     return Path(offered, cumulative)
 
 

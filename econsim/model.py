@@ -150,7 +150,7 @@ class SME(mesa.Agent):
         now = behaviour.considers(
             firms.of("applicable", self._one),
             firms.of("threshold", self._one),
-            economy.considering.cumulative[firms.cell[self._one]],
+            economy.cumulative[firms.cell[self._one]],
         )
         return bool(now[0])
 

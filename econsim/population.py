@@ -167,9 +167,7 @@ def region_cells(region: str) -> Cells:
     if region == "EU27":
         countries = data.MEMBER_STATES
         states = data.member_state_structure()
-        joint = _rounded(
-            _spread_firms(firms, persons, states["firms"], states["persons_employed"])
-        )
+        joint = _rounded(_spread_firms(firms, persons, states["firms"], states["persons_employed"]))
         joint_persons = joint * (persons.reshape(-1) / sector_size)[None, :]
         productivity = value.reshape(-1) / persons.reshape(-1)
         joint_value = _rake_two_way(
@@ -529,7 +527,12 @@ class _Passes:
     """The passes over a population's rows, by parts of whole cells."""
 
     def __init__(
-        self, cells: Cells, counts: np.ndarray, seed: int, threads: int, code: SimpleNamespace | None
+        self,
+        cells: Cells,
+        counts: np.ndarray,
+        seed: int,
+        threads: int,
+        code: SimpleNamespace | None,
     ) -> None:
         self.cells, self.seed, self.code = cells, seed, code
         self.starts = np.concatenate([[0], np.cumsum(counts)])

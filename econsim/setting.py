@@ -7,9 +7,10 @@ cell and option: the cell-level part of the value of an option, computed once pe
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -171,37 +172,112 @@ def bind(
     )
 
 
-def activity(setting: Setting, month: float) -> float:
+def activity(values: Mapping[str, Any], month: float) -> Any:
     """Baseline value added relative to the tables' year: ``(1 + growth) ** years``."""
     years = (month - TABLE_MONTH) / 12.0
-    rate = np.float64(1.0 + setting.values["economy.gdp_growth"])
-    return float(exp(years * log(rate)))
+    return exp(years * log(np.asarray(1.0 + values["economy.gdp_growth"])))
 
 
 @dataclass(frozen=True)
-class Signals:
-    """What firms and suppliers know of last month.
+class Stack:
+    """Scenarios, bound alike, whose months are computed together: one lane each.
 
     Attributes:
-        rents_index: rents of closed suppliers relative to the reference (1).
+        lanes: the settings; all have the same cells, classes and names of options.
+        values: uncertainties and constants -> ``ndarray[lanes]``.
+        tastes, arrival, open_weights, target_share, model_cost_share: ``ndarray[lanes, options]``.
+        ready_made, controlled: ``ndarray[lanes, options]`` of bool: bought as software; its users
+            are in control of the model.
+        energy: ``ndarray[lanes, options]``, kWh per seat and year.
+        options_of, terms_of: which of the distinct sets of options, and of the distinct pairs of
+            options and package, each lane has; ``ndarray[lanes]``.
+        first_with_options, first_with_terms: one lane of each distinct one.
     """
 
-    rents_index: float = 1.0
+    lanes: tuple[Setting, ...]
+    values: dict[str, np.ndarray]
+    tastes: np.ndarray
+    arrival: np.ndarray
+    open_weights: np.ndarray
+    ready_made: np.ndarray
+    controlled: np.ndarray
+    energy: np.ndarray
+    target_share: np.ndarray
+    model_cost_share: np.ndarray
+    set_up_annuity: np.ndarray
+    hardware_annuity: np.ndarray
+    options_of: np.ndarray
+    terms_of: np.ndarray
+    first_with_options: tuple[int, ...]
+    first_with_terms: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lanes: Sequence[Setting]) -> Stack:
+        """Stack settings."""
+        kinds = [list(s.scenario.options.values()) for s in lanes]
+
+        def column(name: str) -> np.ndarray:
+            return np.array([[getattr(o, name) for o in options] for options in kinds])
+
+        options_of, first_with_options = _distinct(
+            [(s.scenario.options, s.values["economy.currency_per_eur"]) for s in lanes]
+        )
+        terms_of, first_with_terms = _distinct(
+            [(o, s.scenario.package) for o, s in zip(options_of, lanes, strict=True)]
+        )
+        return cls(
+            lanes=tuple(lanes),
+            values={n: np.array([s.values[n] for s in lanes]) for n in lanes[0].values},
+            tastes=np.stack([s.tastes for s in lanes]),
+            arrival=np.stack([s.arrival for s in lanes]),
+            open_weights=np.stack([s.open_weights for s in lanes]),
+            ready_made=column("route") == "ready_made",
+            controlled=np.stack([s.open_weights for s in lanes])
+            | (column("deployment") == "private_hardware"),
+            energy=column("energy").astype(np.float64),
+            target_share=column("target_share").astype(np.float64),
+            model_cost_share=column("model_cost_share").astype(np.float64),
+            set_up_annuity=np.array([set_up_annuity(s.values) for s in lanes]),
+            hardware_annuity=np.array(
+                [annuity(s.values["cost.interest"], s.values["cost.hardware_life"]) for s in lanes]
+            ),
+            options_of=np.array(options_of),
+            terms_of=np.array(terms_of),
+            first_with_options=first_with_options,
+            first_with_terms=first_with_terms,
+        )
+
+    def by_class(self, name: str) -> np.ndarray:
+        """A parameter, to go with ``[lanes, classes, options]``."""
+        return self.values[name][:, None, None]
 
 
-def _licence_factor(setting: Setting, licence: np.ndarray) -> np.ndarray:
+def _distinct(things: Sequence[Any]) -> tuple[list[int], tuple[int, ...]]:
+    """Which of the distinct things each is, and where each distinct one first stands."""
+    numbers: list[int] = []
+    firsts: list[int] = []
+    for place, thing in enumerate(things):
+        for number, first in enumerate(firsts):
+            if thing == things[first]:
+                numbers.append(number)
+                break
+        else:
+            numbers.append(len(firsts))
+            firsts.append(place)
+    return numbers, tuple(firsts)
+
+
+def _licence_factor(stack: Stack, licence: np.ndarray) -> np.ndarray:
     """Price of open options relative to closed ones at the same use, by how free the licence is.
 
     ``1 - model part of the price * licence openness * (1 - open price ratio)``; 1 for closed
-    options.
+    options.  ``licence`` is ``[lanes, classes, options]``.
     """
-    part = np.array(
-        [o.model_cost_share if o.open_weights else 0.0 for o in setting.scenario.options.values()]
-    )
-    return np.asarray(1.0 - part * licence * (1.0 - setting.values["supply.open_price_ratio"]))
+    part = np.where(stack.open_weights, stack.model_cost_share, 0.0)[:, None, :]
+    return np.asarray(1.0 - part * licence * (1.0 - stack.by_class("supply.open_price_ratio")))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def annuity(interest: float, years: float) -> float:
     """Yearly payment that repays one unit over ``years``: ``r / (1 - (1 + r) ** -years)``."""
     if interest == 0.0:
@@ -219,8 +295,9 @@ def set_up_annuity(values: dict[str, float]) -> float:
 class Offers:
     """What a month offers, by class and option (money in the region's currency, 2024 prices).
 
-    Classes are those of :attr:`Setting.benefit_class`.  The parts below are what the mechanisms of :data:`MECHANISMS` are made of; benefit rate, taste
-    and yearly equivalents follow from them.
+    Classes are those of :attr:`Setting.benefit_class`.  The parts below are what the mechanisms
+    of :data:`MECHANISMS` are made of; benefit rate, taste and yearly equivalents follow from
+    them.  Every shape begins with ``[lanes]``, save in what :meth:`lane` returns.
 
     Attributes:
         attainable: share of value added that full coverage would save a deep user, ``[classes]``.
@@ -257,7 +334,7 @@ class Offers:
     attainable: np.ndarray
     covered: np.ndarray
     fit: np.ndarray
-    activity: float
+    activity: np.ndarray
     seat_cost: np.ndarray
     reference_seat_cost: np.ndarray
     seat_subsidy: np.ndarray
@@ -278,35 +355,39 @@ class Offers:
     voucher_rate: np.ndarray
     voucher_cap: np.ndarray
     considering_pace: np.ndarray
-    programme: float
-    closed_multiple: float
-    open_presence: float
-    open_pool: float
-    closed_frontier: float
-    open_frontier: float
+    programme: np.ndarray
+    closed_multiple: np.ndarray
+    open_presence: np.ndarray
+    open_pool: np.ndarray
+    closed_frontier: np.ndarray
+    open_frontier: np.ndarray
     benefit_rate: np.ndarray = field(init=False)
     taste: np.ndarray = field(init=False)
     set_up_annuity: np.ndarray = field(init=False)
     hardware_annuity: np.ndarray = field(init=False)
     running_cost: np.ndarray = field(init=False)
-    setting: InitVar[Setting] = None
+    stack: InitVar[Stack] = None
 
-    def __post_init__(self, setting: Setting) -> None:
+    def __post_init__(self, stack: Stack) -> None:
         """Benefit rate, taste and yearly equivalents from the parts."""
-        values = setting.values
-        interest = values["cost.interest"]
         derived = {
-            "benefit_rate": self.attainable[:, None] * self.covered * self.fit,
-            "taste": (setting.tastes + self.variety)[None, :]
-            - values["choice.beta"]
+            "benefit_rate": self.attainable[:, :, None] * self.covered * self.fit,
+            "taste": (stack.tastes + self.variety)[:, None, :]
+            - stack.by_class("choice.beta")
             * (self.perceived_risk + self.confidentiality + self.dependence),
-            "set_up_annuity": self.set_up_cost * set_up_annuity(values),
-            "hardware_annuity": self.hardware_cost
-            * annuity(interest, values["cost.hardware_life"]),
+            "set_up_annuity": self.set_up_cost * stack.set_up_annuity[:, None, None],
+            "hardware_annuity": self.hardware_cost * stack.hardware_annuity[:, None, None],
             "running_cost": self.hosting_cost + self.compliance_cost,
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    def lane(self, number: int) -> Offers:
+        """The offers of one lane: the same without the first axis."""
+        view = object.__new__(Offers)
+        for part in fields(self):
+            object.__setattr__(view, part.name, getattr(self, part.name)[number])
+        return view
 
 
 #: Mechanisms by which a policy acts -> the parts of a month's offers that carry each.  Holding a
@@ -335,239 +416,274 @@ MECHANISMS: dict[str, tuple[str, ...]] = {
 }
 
 
-def impose(bound: Setting, own: Offers, other: Offers, mechanisms: Collection[str]) -> Offers:
-    """A month's offers with some mechanisms held at another run's.
-
-    Args:
-        bound: the run's setting (same options and cells as the other's).
-        own, other: offers of the same month.
-        mechanisms: keys of :data:`MECHANISMS`.
-    """
-    parts = {f.name: getattr(own, f.name) for f in fields(own) if f.init}
-    for mechanism in mechanisms:
-        for name in MECHANISMS[mechanism]:
-            taken = getattr(other, name)
-            if name == "covered":
-                column = bound.open_weights == (mechanism == "open_lag")
-                taken = np.where(column[None, :], taken, parts[name])
-            parts[name] = taken
-    return Offers(**parts, setting=bound)
+#: lane -> an earlier lane, and the mechanisms held at that lane's path.
+Held = Mapping[int, tuple[int, Collection[str]]]
 
 
-def offers(
-    setting: Setting,
-    month: int,
-    supplied: supply.Supply,
-    signals: Signals,
-    exhausted: tuple[bool, ...] = (),
-) -> Offers:
-    """Terms, supply and prices of a month; advances the supply side by one month.
+def _hold(parts: dict[str, np.ndarray], stack: Stack, held: Held) -> None:
+    """Give lanes other lanes' parts of the month's offers, in place."""
+    for lane, (reference, mechanisms) in held.items():
+        for mechanism in mechanisms:
+            for name in MECHANISMS[mechanism]:
+                part = parts[name]
+                if name == "covered":
+                    column = stack.open_weights[lane] == (mechanism == "open_lag")
+                    part[lane] = np.where(column[None, :], part[reference], part[lane])
+                else:
+                    part[lane] = part[reference]
 
-    Args:
-        setting: the bound scenario.
-        month: months after January 2021.
-        supplied: the supply side's memory.
-        signals: of the previous month.
-        exhausted: spent budgets of the package.
+
+def _terms(
+    stack: Stack, month: int, exhausted: Sequence[tuple[bool, ...]]
+) -> tuple[policy.Terms, np.ndarray]:
+    """Terms of a month, stacked by lane, and base prices ``[lanes, options]``.
+
+    Lanes with the same options, package and spent budgets have the same terms.
 
     Raises:
         econsim.policy.PolicyError: a term leaves its bounds.
     """
-    values = setting.values
-    base = setting.scenario.base_terms(month)
-    terms = policy.terms(
-        month, base, setting.scenario.package, setting.class_masks, setting.options,
-        len(setting.class_cell), exhausted,
-    )  # fmt: skip
-    base_pool, variant_pool = _open_pool(setting, terms, supplied)
+    bases = [stack.lanes[n].scenario.base_terms(month) for n in stack.first_with_options]
+    pairs = list(zip(stack.terms_of.tolist(), exhausted, strict=True))
+    known: dict[tuple[int, tuple[bool, ...]], int] = {}
+    found: list[policy.Terms] = []
+    for pair in pairs:
+        if pair not in known:
+            lane = stack.first_with_terms[pair[0]]
+            one = stack.lanes[lane]
+            known[pair] = len(found)
+            found.append(
+                policy.terms(
+                    month, bases[stack.options_of[lane]], one.scenario.package, one.class_masks,
+                    one.options, len(one.class_cell), pair[1],
+                )
+            )  # fmt: skip
+    which = np.array([known[pair] for pair in pairs])
+    economy = {n: np.stack([t.economy[n] for t in found])[which] for n in found[0].economy}
+    option = {n: np.stack([t.option[n] for t in found])[which] for n in found[0].option}
+    price = np.stack([b["option.price"] for b in bases])[stack.options_of]
+    licence = np.stack([b["option.licence_openness"] for b in bases])[stack.options_of]
+    reference = price[:, None, :] * _licence_factor(stack, licence[:, None, :])
+    return policy.Terms(economy, option, ()), reference
+
+
+def offers(
+    stack: Stack,
+    month: int,
+    supplied: supply.Supply,
+    rents_index: np.ndarray,
+    exhausted: Sequence[tuple[bool, ...]],
+    held: Held | None = None,
+) -> Offers:
+    """Terms, supply and prices of a month; advances the supply side by one month.
+
+    Args:
+        stack: the bound scenarios.
+        month: months after January 2021.
+        supplied: the supply side's memory.
+        rents_index: rents of closed suppliers in the previous month relative to the reference,
+            ``ndarray[lanes]``.
+        exhausted: spent budgets of each lane's package.
+        held: mechanisms held at other lanes' paths.
+
+    Raises:
+        econsim.policy.PolicyError: a term leaves its bounds.
+    """
+    one, values = stack.lanes[0], stack.values
+    terms, reference = _terms(stack, month, exhausted)
+    economy, option = terms.economy, terms.option
+
+    def scalar(name: str) -> np.ndarray:
+        return economy[name][:, 0]
+
+    base_pool, variant_pool = _open_pool(stack, terms, supplied)
     closed, opened = supplied.advance(
         month,
         values,
-        pace=terms.scalar("supply.frontier_pace"),
-        lag_change=terms.scalar("supply.open_lag_change"),
+        pace=scalar("supply.frontier_pace"),
+        lag_change=scalar("supply.open_lag_change"),
         pool=base_pool,
-        frozen=terms.scalar("supply.open_frozen"),
-        rents_index=signals.rents_index,
-        licence_threshold=terms.scalar("supply.licence_threshold"),
-        licence_delay_open=terms.scalar("supply.licence_delay_open"),
-        licence_delay_closed=terms.scalar("supply.licence_delay_closed"),
-        licence_refusal=terms.scalar("supply.licence_refusal"),
+        frozen=scalar("supply.open_frozen"),
+        rents_index=rents_index,
+        licence_threshold=scalar("supply.licence_threshold"),
+        licence_delay_open=scalar("supply.licence_delay_open"),
+        licence_delay_closed=scalar("supply.licence_delay_closed"),
+        licence_refusal=scalar("supply.licence_refusal"),
     )
-    family = np.where(setting.open_weights, opened, closed)[None, :]
-    progress = family - terms.option["option.capability_lag"]
-    available = terms.option["option.available"]
-    presence = _presence(setting, available, setting.arrival <= month)
-    reentry = terms.scalar("supply.reentry_share")
-    closed_multiple, seat_cost, reference = _prices(setting, terms, base, presence, reentry)
-    mass = np.float64(supply.reentry_mass(presence, reentry, values["choice.open_share"]))
-    compliance = terms.option["option.compliance_cost"].copy()
-    pushed = np.where(setting.open_weights, terms.scalar("supply.upstream_share"), 0.0)
-    upstream = compliance * pushed[None, :] * values["supply.domestic_pool_share"]
-    compliance *= 1.0 - pushed[None, :]
-    subsidy = terms.option["option.price_subsidy"]
-    years = (month - values["survey.reference_month"]) / 12.0
-    one, by_cell = setting.class_cell, setting.benefit_class
-    maturity = terms.economy["firms.maturity"]
-    return Offers(
-        attainable=setting.labour_share[one]
-        * setting.exposure[one]
-        * (values["benefit.saving"] * values["benefit.ceiling"]),
-        covered=supply.coverage(progress, values["coverage.midpoint"], values["coverage.rate"]),
-        fit=_fit(setting, terms, variant_pool),
-        activity=activity(setting, float(month)),
+    family = np.where(stack.open_weights, opened[:, None], closed[:, None])[:, None, :]
+    progress = family - option["option.capability_lag"]
+    available = option["option.available"]
+    presence = _presence(stack, available, stack.arrival <= month)
+    reentry = scalar("supply.reentry_share")
+    closed_multiple, seat_cost = _prices(stack, terms, presence, reentry)
+    mass = supply.reentry_mass(presence, reentry, values["choice.open_share"])
+    compliance = option["option.compliance_cost"]
+    pushed = np.where(stack.open_weights, economy["supply.upstream_share"], 0.0)[:, None, :]
+    upstream = compliance * pushed * stack.by_class("supply.domestic_pool_share")
+    subsidy = option["option.price_subsidy"]
+    years = ((month - values["survey.reference_month"]) / 12.0)[:, None]
+    kinds, by_cell = one.class_cell, one.benefit_class
+    maturity = economy["firms.maturity"]
+    shift = np.stack([s.hurdle_shift for s in stack.lanes])
+    tier = one.tier[kinds][None, :, None]
+    parts = dict(
+        attainable=one.labour_share[kinds]
+        * one.exposure[kinds]
+        * (values["benefit.saving"] * values["benefit.ceiling"])[:, None],
+        covered=supply.coverage(
+            progress, stack.by_class("coverage.midpoint"), stack.by_class("coverage.rate")
+        ),
+        fit=_fit(stack, terms, variant_pool),
+        activity=activity(values, float(month)),
         seat_cost=seat_cost * (1.0 - subsidy),
-        reference_seat_cost=reference,
+        reference_seat_cost=np.repeat(
+            stack.by_class("cost.seat_share") * reference, len(kinds), axis=1
+        ),
         seat_subsidy=seat_cost * subsidy,
-        foreign_share=terms.option["option.foreign_share"],
-        set_up_cost=terms.option["option.set_up_hours"]
-        * (values["economy.hourly_cost"] * values["economy.currency_per_eur"]),
-        hardware_cost=terms.option["option.hardware_cost"],
-        hosting_cost=terms.option["option.hosting_cost"],
-        compliance_cost=compliance,
+        foreign_share=option["option.foreign_share"],
+        set_up_cost=option["option.set_up_hours"]
+        * (
+            stack.by_class("economy.hourly_cost") * stack.by_class("economy.currency_per_eur")
+        ),
+        hardware_cost=option["option.hardware_cost"],
+        hosting_cost=option["option.hosting_cost"],
+        compliance_cost=compliance * (1.0 - pushed),
         upstream_cost=upstream,
-        misuse_cost=terms.option["option.misuse_cost"],
-        common=setting.hurdle_shift
-        - values["hurdle.decline"] * years
+        misuse_cost=option["option.misuse_cost"],
+        common=shift
+        - values["hurdle.decline"][:, None] * years
         + (
-            log(np.maximum(terms.economy["hurdle.level"], 1e-12))
-            - values["hurdle.maturity_effect"] * maturity
-        )[by_cell],
-        perceived_risk=terms.option["option.perceived_risk"]
-        - values["openness.code_trust"] * terms.option["option.code_openness"],
-        confidentiality=values["hurdle.confidentiality"]
+            log(np.maximum(economy["hurdle.level"], 1e-12))
+            - values["hurdle.maturity_effect"][:, None] * maturity
+        )[:, by_cell],
+        perceived_risk=option["option.perceived_risk"]
+        - stack.by_class("openness.code_trust") * option["option.code_openness"],
+        confidentiality=stack.by_class("hurdle.confidentiality")
         * 0.5
-        * setting.tier[one][:, None]
-        * terms.option["option.confidentiality_exposure"],
-        dependence=values["hurdle.dependence"] * terms.option["option.dependence_exposure"],
-        variety=np.where(setting.open_weights, 0.0, values["choice.lambda"] * float(log(mass))),
+        * tier
+        * option["option.confidentiality_exposure"],
+        dependence=stack.by_class("hurdle.dependence") * option["option.dependence_exposure"],
+        variety=np.where(stack.open_weights, 0.0, (values["choice.lambda"] * log(mass))[:, None]),
         available=available,
-        switching_multiple=terms.economy["firms.switching_cost"],
-        voucher_rate=terms.economy["voucher.rate"],
-        voucher_cap=terms.economy["voucher.cap"],
-        considering_pace=terms.economy["considering.pace"][by_cell]
-        * exp(values["considering.maturity_slope"] * maturity[by_cell] - setting.hurdle_shift),
-        programme=terms.scalar("public.programme"),
+        switching_multiple=economy["firms.switching_cost"],
+        voucher_rate=economy["voucher.rate"],
+        voucher_cap=economy["voucher.cap"],
+        considering_pace=economy["considering.pace"][:, by_cell]
+        * exp(values["considering.maturity_slope"][:, None] * maturity[:, by_cell] - shift),
+        programme=scalar("public.programme"),
         closed_multiple=closed_multiple,
         open_presence=presence,
         open_pool=variant_pool,
         closed_frontier=closed,
         open_frontier=opened,
-        setting=setting,
-    )
+    )  # fmt: skip
+    if held:
+        parts = {name: np.array(part) for name, part in parts.items()}
+        _hold(parts, stack, held)
+    return Offers(**parts, stack=stack)
 
 
-def _fit(setting: Setting, terms: policy.Terms, variant_pool: float) -> np.ndarray:
+def _fit(stack: Stack, terms: policy.Terms, variant_pool: np.ndarray) -> np.ndarray:
     """Fit of each option: its own, the open pool's variants, open training data."""
-    values = setting.values
-    fit = terms.option["option.fit"].copy()
-    pool = np.float64(max(variant_pool, 0.05))
-    fit[:, setting.open_weights] *= float(exp(values["supply.fit_pool_elasticity"] * log(pool)))
-    return np.asarray(
-        fit * (1.0 + values["openness.data_fit"] * terms.option["option.data_openness"])
-    )
+    pool = exp(stack.values["supply.fit_pool_elasticity"] * log(np.maximum(variant_pool, 0.05)))
+    fit = terms.option["option.fit"] * np.where(stack.open_weights, pool[:, None], 1.0)[:, None, :]
+    data_fit = stack.by_class("openness.data_fit")
+    return np.asarray(fit * (1.0 + data_fit * terms.option["option.data_openness"]))
 
 
 def _prices(
-    setting: Setting,
-    terms: policy.Terms,
-    base: dict[str, np.ndarray],
-    presence: float,
-    reentry: float,
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Closed price multiple, and cost per person and year at actual and at reference prices."""
-    values = setting.values
-    closed_multiple = float(
-        supply.closed_price_multiple(presence, reentry, values["supply.price_response"])
+    stack: Stack, terms: policy.Terms, presence: np.ndarray, reentry: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Closed price multiple ``[lanes]``, and cost per person and year at actual prices."""
+    values = stack.values
+    closed_multiple = supply.closed_price_multiple(
+        presence, reentry, values["supply.price_response"]
     )
-    vendor_multiple = float(
-        supply.vendor_price_multiple(
-            closed_multiple,
-            presence,
-            values["supply.open_price_ratio"],
-            values["supply.vendor_open_base"],
-            values["supply.vendor_model_cost"],
-            values["supply.vendor_pass_through"],
-        )
-    )
-    multiple = []
-    for option in setting.scenario.options.values():
-        if option.open_weights:
-            multiple.append(1.0)
-        elif option.route == "ready_made":
-            multiple.append(vendor_multiple)
-        else:
-            multiple.append(closed_multiple)
-    seat_share = values["cost.seat_share"]
-    price = terms.option["option.price"] * np.array(multiple)[None, :]
-    price = price * _licence_factor(setting, terms.option["option.licence_openness"])
-    reference = base["option.price"] * _licence_factor(setting, base["option.licence_openness"])
-    return (
+    vendor_multiple = supply.vendor_price_multiple(
         closed_multiple,
-        seat_share * price,
-        np.repeat(seat_share * reference[None, :], len(setting.class_cell), axis=0),
+        presence,
+        values["supply.open_price_ratio"],
+        values["supply.vendor_open_base"],
+        values["supply.vendor_model_cost"],
+        values["supply.vendor_pass_through"],
     )
+    multiple = np.where(stack.ready_made, vendor_multiple[:, None], closed_multiple[:, None])
+    multiple = np.where(stack.open_weights, 1.0, multiple)
+    price = terms.option["option.price"] * multiple[:, None, :]
+    price = price * _licence_factor(stack, terms.option["option.licence_openness"])
+    return closed_multiple, stack.by_class("cost.seat_share") * price
 
 
 def _open_pool(
-    setting: Setting, terms: policy.Terms, supplied: supply.Supply
-) -> tuple[float, float]:
-    """Developers of open base models and of variants, relative to the baseline.
+    stack: Stack, terms: policy.Terms, supplied: supply.Supply
+) -> tuple[np.ndarray, np.ndarray]:
+    """Developers of open base models and of variants, relative to the baseline, ``[lanes]``.
 
     Duties (own, expected liability, and those pushed upstream from deployers) silence
     contributors whose budget they exceed, on the share of models in scope, beyond the duty's
     threshold, and less what an exemption lifts: from base models below systemic risk, and from
     variants, which are small models, always.  A lost pool comes back slowly.
     """
-    values = setting.values
+    values = stack.values
+
+    def scalar(name: str) -> np.ndarray:
+        return terms.economy[name][:, 0]
+
     money = values["economy.currency_per_eur"]
-    upstream = terms.scalar("supply.upstream_share")
-    pushed = 0.0
-    if upstream > 0.0 and setting.open_weights.any():
-        weights = setting.cells.firms / setting.cells.firms.sum()
-        cost = terms.option["option.compliance_cost"][:, setting.open_weights].mean(axis=1)
-        by_firm = float((cost[setting.benefit_class] * weights).sum())
-        pushed = upstream * by_firm * values["supply.deployers_per_variant"]
-    reached = supplied.open_frontier > terms.scalar("supply.duty_threshold")
-    exempt = supplied.open_frontier <= terms.scalar("supply.systemic_threshold")
-    lifted = 1.0 - terms.scalar("supply.exemption")
-    licensed = supplied.open_frontier > terms.scalar("supply.licence_threshold")
-    licence = terms.scalar("supply.licence_cost") if licensed else 0.0
-    pool = terms.scalar("supply.open_pool")
+    upstream = scalar("supply.upstream_share")
+    pushed = np.zeros(len(upstream))
+    for lane in np.flatnonzero(upstream > 0.0):
+        bound = stack.lanes[lane]
+        if bound.open_weights.any():
+            # By cell, so that the sum does not depend on how cells are classed.
+            weights = bound.cells.firms / bound.cells.firms.sum()
+            cost = terms.option["option.compliance_cost"][lane][:, bound.open_weights].mean(axis=1)
+            by_firm = (cost[bound.benefit_class] * weights).sum()
+            pushed[lane] = upstream[lane] * by_firm * values["supply.deployers_per_variant"][lane]
+    frontier = supplied.open_frontier
+    reached = frontier > scalar("supply.duty_threshold")
+    exempt = frontier <= scalar("supply.systemic_threshold")
+    lifted = 1.0 - scalar("supply.exemption")
+    licensed = frontier > scalar("supply.licence_threshold")
+    licence = np.where(licensed, scalar("supply.licence_cost"), 0.0)
+    base_duty = np.where(reached, scalar("supply.base_duty"), 0.0)
+    variant_duty = np.where(reached, scalar("supply.variant_duty") + pushed, 0.0)
+    base_duty = (base_duty + licence) * np.where(exempt, lifted, 1.0)
     result = []
-    base_duty = terms.scalar("supply.base_duty") if reached else 0.0
-    variant_duty = terms.scalar("supply.variant_duty") + pushed if reached else 0.0
-    base_duty = (base_duty + licence) * (lifted if exempt else 1.0)
     for duty, kind in ((base_duty, "base"), (variant_duty * lifted, "variant")):
-        silenced = float(
-            supply.silenced_share(
-                np.float64(duty),
-                money * values[f"supply.{kind}_budget"],
-                values[f"supply.{kind}_budget_spread"],
-                values["supply.silencing"],
-            )
+        silenced = supply.silenced_share(
+            duty,
+            money * values[f"supply.{kind}_budget"],
+            values[f"supply.{kind}_budget_spread"],
+            values["supply.silencing"],
         )
-        result.append(pool * (1.0 - terms.scalar("supply.duty_scope") * silenced))
+        result.append(scalar("supply.open_pool") * (1.0 - scalar("supply.duty_scope") * silenced))
     recovery = values["supply.pool_recovery"]
-    now = [np.float64(p) for p in (supplied.base_pool, supplied.variant_pool)]
     supplied.base_pool, supplied.variant_pool = (
-        float(supply.pool_after(p, target, recovery)) for p, target in zip(now, result, strict=True)
+        supply.pool_after(pool, target, recovery)
+        for pool, target in zip((supplied.base_pool, supplied.variant_pool), result, strict=True)
     )
     return supplied.base_pool, supplied.variant_pool
 
 
-def _presence(setting: Setting, available: np.ndarray, arrived: np.ndarray) -> float:
-    """Share of the arrived open supply still present (1 before any arrived)."""
-    chosen = setting.open_weights & arrived
-    if not chosen.any():
-        return 1.0
-    shares = np.array([o.target_share for o in setting.scenario.options.values()])[chosen]
-    usable = available[:, chosen]
-    if (usable == usable[0]).all():
-        by_option = usable[0]
-    else:  # by cell, so that the sum does not depend on how cells are classed
-        weights = setting.cells.firms / setting.cells.firms.sum()
-        by_option = (usable[setting.benefit_class] * weights[:, None]).sum(axis=0)
-    return float((by_option * shares).sum() / shares.sum())
+def _presence(stack: Stack, available: np.ndarray, arrived: np.ndarray) -> np.ndarray:
+    """Share of the arrived open supply still present (1 before any arrived), ``[lanes]``."""
+    by_option = available[:, 0, :].copy()
+    uneven = (available != available[:, :1, :]).any(axis=(1, 2))
+    for lane in np.flatnonzero(uneven):
+        # By cell, so that the sum does not depend on how cells are classed.
+        bound = stack.lanes[lane]
+        weights = bound.cells.firms / bound.cells.firms.sum()
+        by_option[lane] = [
+            (column[bound.benefit_class] * weights).sum() if (column != column[0]).any()
+            else column[0]
+            for column in available[lane].T
+        ]  # fmt: skip
+    shares = np.where(stack.open_weights & arrived, stack.target_share, 0.0)
+    total = shares.sum(axis=1)
+    some = total > 0.0
+    present = (by_option * shares).sum(axis=1) / np.where(some, total, 1.0)
+    return np.where(some, present, 1.0)
 
 
 @dataclass
@@ -575,10 +691,10 @@ class Considering:
     """The considering block: each cell's cumulative hazard, spreading month by month.
 
     Attributes:
-        cumulative: ``ndarray[cells]``, Lambda.
-        multiplier: ``ndarray[cells]``, hazard multiplier of the cell's mean firm.
+        cumulative: ``ndarray[lanes, cells]``, Lambda.
+        multiplier: ``ndarray[lanes, cells]``, hazard multiplier of the cell's mean firm.
         group: ``ndarray[cells]``, country x sector: whose peers they are.
-        weight: ``ndarray[cells]``, applicable firms.
+        weight: ``ndarray[lanes, cells]``, applicable firms.
     """
 
     cumulative: np.ndarray
@@ -587,45 +703,50 @@ class Considering:
     weight: np.ndarray
 
     @classmethod
-    def start(cls, setting: Setting) -> Considering:
+    def start(cls, stack: Stack) -> Considering:
         """Nobody considers general-purpose AI before it is known."""
-        values, cells = setting.values, setting.cells
-        size = behaviour.log_size(np.maximum(cells.persons / cells.firms, 1.0))
-        maturity = behaviour.logistic_share(
-            values["maturity.level"] + values["maturity.size_slope"] * size
-        )
+        cells = stack.lanes[0].cells
+
+        def of(name: str) -> np.ndarray:
+            return stack.values[name][:, None]
+
+        size = behaviour.log_size(np.maximum(cells.persons / cells.firms, 1.0))[None, :]
+        maturity = behaviour.logistic_share(of("maturity.level") + of("maturity.size_slope") * size)
         multiplier = exp(
-            values["considering.size_slope"] * size
-            + values["considering.maturity_slope"] * maturity
+            of("considering.size_slope") * size + of("considering.maturity_slope") * maturity
         )
+        odds = np.array([log_odds(s) for s in stack.values["considering.applicable_share"]])
         applicable = behaviour.logistic_share(
-            log_odds(values["considering.applicable_share"])
-            + values["considering.applicable_size_slope"] * size
-            - setting.hurdle_shift
+            odds[:, None]
+            + of("considering.applicable_size_slope") * size
+            - np.stack([s.hurdle_shift for s in stack.lanes])
         )
         return cls(
-            np.zeros(cells.count),
+            np.zeros((len(stack.lanes), cells.count)),
             multiplier,
             cells.country * len(cells.sectors) + cells.sector,
             cells.firms * applicable,
         )
 
-    def peers(self) -> np.ndarray:
+    def peers(self, lane: int) -> np.ndarray:
         """Share of applicable peers of each cell's country and sector that consider AI."""
-        considering = 1.0 - exp(-self.multiplier * self.cumulative)
-        total = np.bincount(self.group, weights=self.weight)
-        share = np.bincount(self.group, weights=self.weight * considering) / np.maximum(
-            total, 1e-300
-        )
+        considering = 1.0 - exp(-self.multiplier[lane] * self.cumulative[lane])
+        weight = self.weight[lane]
+        total = np.bincount(self.group, weights=weight)
+        share = np.bincount(self.group, weights=weight * considering) / np.maximum(total, 1e-300)
         return np.asarray(share[self.group])
 
-    def advance(self, month: int, values: dict[str, float], pace: np.ndarray) -> None:
+    def advance(self, month: int, values: Mapping[str, np.ndarray], pace: np.ndarray) -> None:
         """One month of spreading: ``Lambda += p * pace + q * peers`` once AI is known."""
-        if month < values["considering.start"]:
-            return
-        self.cumulative = self.cumulative + behaviour.considering_pressure(
-            values["considering.hazard"], pace, values["considering.peers"], self.peers(), 1.0
-        )
+        share = np.zeros_like(self.cumulative)
+        for lane in np.flatnonzero(values["considering.peers"] != 0.0):
+            share[lane] = self.peers(lane)
+        known = (month >= values["considering.start"])[:, None]
+        more = behaviour.considering_pressure(
+            values["considering.hazard"][:, None], pace, values["considering.peers"][:, None],
+            share, 1.0,
+        )  # fmt: skip
+        self.cumulative = np.where(known, self.cumulative + more, self.cumulative)
 
 
 def log_odds(share: float) -> float:

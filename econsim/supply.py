@@ -7,7 +7,9 @@ arithmetic; :class:`Supply` holds what must be remembered between months.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +29,9 @@ RULES = (
 
 #: A licence threshold from here on means that no licence is needed.
 NO_LICENCE = 10_000.0
+
+#: Progress before anything has been released.
+_NOTHING_YET = -1.0e9
 
 #: Months (after January 2021) at which the record of the open lag is given.
 LAG_RECORD_MONTHS = (0.0, 30.0, 48.0)
@@ -125,14 +130,22 @@ def licensed(target, delayed, threshold, refusal):
     return where(target > threshold, np.minimum(beyond, target), target)
 
 
-def lagged(history: np.ndarray, month: int, lag: float) -> float:
-    """The frontier ``lag`` months before ``month``; before the record, at reference pace."""
-    position = month - lag
-    if position <= 0.0:
-        return float(history[0] + position)
-    before = min(int(position), month)
-    after = min(before + 1, month)
-    return float(history[before] + (position - before) * (history[after] - history[before]))
+def lagged(history: np.ndarray, month: int, lag: np.ndarray) -> np.ndarray:
+    """The frontier ``lag`` months before ``month``; before the record, at reference pace.
+
+    Args:
+        history: ``ndarray[..., months]``.
+        month: months after January 2021.
+        lag: ``ndarray[...]``, months.
+    """
+    position = np.asarray(month - lag)
+    before = np.clip(position.astype(np.int64), 0, month)
+    after = np.minimum(before + 1, month)
+    here, there = (
+        np.take_along_axis(history, i[..., None], axis=-1)[..., 0] for i in (before, after)
+    )
+    within = here + (position - before) * (there - here)
+    return np.where(position <= 0.0, history[..., 0] + position, within)
 
 
 @dataclass
@@ -140,40 +153,48 @@ class Supply:
     """What the supply side remembers: the frontier's history and the open frontier.
 
     Attributes:
-        frontier: ``ndarray[months + 1]``, closed frontier in months of reference pace.
-        open_frontier: open frontier, same unit; never falls.
+        frontier: ``ndarray[..., months + 1]``, closed frontier in months of reference pace.
+        open_frontier: ``ndarray[...]``, open frontier, same unit; never falls.
+        closed_released: best closed model released so far, same unit; never falls.
         base_pool, variant_pool: developers of open base models and of variants relative to the
             baseline; they fall at once and recover slowly.
-        closed_released: best closed model released so far, same unit; never falls.
     """
 
     frontier: np.ndarray
-    open_frontier: float = field(default=-1.0e9)
-    closed_released: float = field(default=-1.0e9)
-    base_pool: float = 1.0
-    variant_pool: float = 1.0
+    open_frontier: np.ndarray
+    closed_released: np.ndarray
+    base_pool: np.ndarray
+    variant_pool: np.ndarray
 
     @classmethod
-    def start(cls, months: int) -> Supply:
+    def start(cls, months: int, lanes: tuple[int, ...] = ()) -> Supply:
         """At the start of 2021 the frontier's progress is zero by definition."""
-        return cls(frontier=np.zeros(months + 1))
+        return cls(
+            np.zeros((*lanes, months + 1)),
+            np.full(lanes, _NOTHING_YET),
+            np.full(lanes, _NOTHING_YET),
+            np.ones(lanes),
+            np.ones(lanes),
+        )
 
     def advance(
         self,
         month: int,
-        values: dict[str, float],
+        values: Mapping[str, Any],
         *,
-        pace: float,
-        lag_change: float,
-        pool: float,
-        frozen: float,
-        rents_index: float,
-        licence_threshold: float,
-        licence_delay_open: float,
-        licence_delay_closed: float,
-        licence_refusal: float,
-    ) -> tuple[float, float]:
+        pace: Any,
+        lag_change: Any,
+        pool: Any,
+        frozen: Any,
+        rents_index: Any,
+        licence_threshold: Any,
+        licence_delay_open: Any,
+        licence_delay_closed: Any,
+        licence_refusal: Any,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Progress of the closed and the open frontier in ``month`` (months of reference pace).
+
+        Everything but the month is one number or ``ndarray[...]``.
 
         Args:
             month: months after January 2021.
@@ -184,41 +205,41 @@ class Supply:
             licence_threshold, licence_delay_open, licence_delay_closed, licence_refusal: see the
                 levers of that name.
         """
-        pool_index = np.float64(max(pool, 0.05))
+        pool_index = np.maximum(np.asarray(pool, dtype=np.float64), 0.05)
         if month > 0:
-            self.frontier[month] = self.frontier[month - 1] + float(
-                frontier_step(
-                    np.float64(pace),
-                    np.float64(rents_index),
-                    values["supply.rents_elasticity"],
-                    pool_index,
-                    values["supply.pool_elasticity"],
-                )
+            self.frontier[..., month] = self.frontier[..., month - 1] + frontier_step(
+                np.asarray(pace, dtype=np.float64),
+                np.asarray(rents_index, dtype=np.float64),
+                values["supply.rents_elasticity"],
+                pool_index,
+                values["supply.pool_elasticity"],
             )
-        lag = float(
-            open_lag_record(
-                np.float64(month),
-                values["supply.open_lag_2021"],
-                values["supply.open_lag_2023"],
-                values["supply.open_lag_2025"],
-            )
+        lag = open_lag_record(
+            np.float64(month),
+            values["supply.open_lag_2021"],
+            values["supply.open_lag_2023"],
+            values["supply.open_lag_2025"],
         )
-        lag *= float(exp(-values["supply.lag_pool_elasticity"] * log(pool_index)))
-        behind = max(lag + lag_change, 0.0)
+        lag = lag * exp(-values["supply.lag_pool_elasticity"] * log(pool_index))
+        behind = np.maximum(lag + lag_change, 0.0)
+        needed = np.asarray(licence_threshold) < NO_LICENCE
         target = lagged(self.frontier, month, behind)
-        if licence_threshold < NO_LICENCE:
-            delayed = lagged(self.frontier, month, behind + licence_delay_open)
-            target = float(
-                licensed(target, delayed, licence_threshold, np.float64(licence_refusal))
-            )
-        advance = max(target - self.open_frontier, 0.0)
-        if self.open_frontier < -1.0e8:
-            self.open_frontier = target
-        else:
-            self.open_frontier += (1.0 - frozen) * advance
-        closed = float(self.frontier[month])
-        if licence_threshold < NO_LICENCE and licence_delay_closed > 0.0:
-            delayed = lagged(self.frontier, month, licence_delay_closed)
-            closed = float(licensed(closed, delayed, licence_threshold, np.float64(0.0)))
-        self.closed_released = max(self.closed_released, closed)
+        delayed = lagged(self.frontier, month, behind + licence_delay_open)
+        target = np.where(
+            needed, licensed(target, delayed, licence_threshold, licence_refusal), target
+        )
+        advance = np.maximum(target - self.open_frontier, 0.0)
+        self.open_frontier = np.where(
+            self.open_frontier == _NOTHING_YET,
+            target,
+            self.open_frontier + (1.0 - np.asarray(frozen)) * advance,
+        )
+        closed = self.frontier[..., month]
+        delayed = lagged(self.frontier, month, np.asarray(licence_delay_closed, dtype=np.float64))
+        closed = np.where(
+            needed & (np.asarray(licence_delay_closed) > 0.0),
+            licensed(closed, delayed, licence_threshold, 0.0),
+            closed,
+        )
+        self.closed_released = np.maximum(self.closed_released, closed)
         return self.closed_released, self.open_frontier

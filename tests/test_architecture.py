@@ -15,9 +15,9 @@ PACKAGE = ROOT / "econsim"
 
 # --- The table: module -> what it may import of econsim ---------------------------------------
 
-LAYER_0 = {"parameters", "arithmetic", "draws", "data", "results"}
+LAYER_0 = {"parameters", "arithmetic", "compiled", "draws", "data", "results"}
 LAYER_1 = {"population", "behaviour", "supply", "accounts", "policy"}
-LAYER_2 = {"scenario", "setting", "meanfield"}
+LAYER_2 = {"scenario", "setting", "meanfield", "evaluation"}
 LAYER_3 = {"engine"}
 LAYER_4 = {"model", "experiments", "figures"}
 LAYER_5 = {"brief", "description"}
@@ -27,12 +27,14 @@ EVERYTHING = BELOW_4 | LAYER_4 | LAYER_5 | {"cli", "app"}
 MAY_IMPORT: dict[str, set[str]] = {
     "parameters": set(),
     "arithmetic": set(),
+    "compiled": set(),
     "draws": {"arithmetic"},
     "data": set(),
     "results": set(),
     # Layer 1: never one another; the engine introduces them.
     **{module: LAYER_0 for module in LAYER_1},
     "scenario": LAYER_0 | {"policy"},
+    "evaluation": LAYER_0 | {"behaviour"},
     "setting": LAYER_0 | LAYER_1 | {"scenario"},
     "meanfield": LAYER_0 | LAYER_1 | {"scenario", "setting"},
     "engine": LAYER_0 | LAYER_1 | LAYER_2,

@@ -736,7 +736,7 @@ def us_business() -> UsBusiness:
 
     bound = setting.bind(load("us-diverse"))
     values, cells = bound.values, bound.cells
-    grown = setting.activity(bound, _MIDDLE_OF_2035)
+    grown = float(setting.activity(bound.values, _MIDDLE_OF_2035))
     value = 1e6 * values["economy.price_index_2024"] * cells.value_added * grown
     totals = np.bincount(cells.sector, weights=value)
 

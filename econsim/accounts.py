@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from econsim.arithmetic import exp, log
+from econsim.arithmetic import exp, log, where
 
 RULES = ("gross_gain",)
 
@@ -45,7 +45,7 @@ def gross_gain(saving, first_order):
 
     ``first_order`` books ``s`` itself (the replicated papers do).
     """
-    return np.where(first_order > 0.5, saving, -log(np.maximum(1.0 - saving, 1e-12)))
+    return where(first_order > 0.5, saving, -log(np.maximum(1.0 - saving, 1e-12)))
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,14 @@ def post(n, totals, index, amounts):
     np.add.at(totals, index[:n], amounts[:n])
 
 
+def weighted_sum(n, out, quantities, weights, kind, first):
+    """``out[first + i] = sum over rows r of quantities[r, first + i] * weights[r, kind]``, in order."""
+    total = np.zeros(n)
+    for row in range(len(quantities)):
+        total += quantities[row, first : first + n] * weights[row][kind]
+    out[first : first + n] = total
+
+
 def post_rows(n, totals, index, amounts):
     """``totals[index[i], :] += amounts[i, :]``, in order."""
     np.add.at(totals, index[:n], amounts[:n])
@@ -228,6 +236,14 @@ def _loops() -> dict[str, Callable[..., Any]]:
     def post(n, totals, index, amounts):
         for i in range(n):
             totals[index[i]] += amounts[i]
+
+    def weighted_sum(n, out, quantities, weights, kind, first):
+        for i in range(first, first + n):
+            out[i] = 0.0
+        for row in range(quantities.shape[0]):
+            weight = weights[row, kind]
+            for i in range(first, first + n):
+                out[i] += quantities[row, i] * weight
 
     def post_rows(n, totals, index, amounts):
         for i in range(n):

@@ -428,9 +428,8 @@ class Worlds:
             ),
         )  # fmt: skip
         self._groups = np.stack([first.cells.country, first.cells.sector, first.cells.size])
-        self._turn = np.empty((2, 19, cells))
-        self._whole = np.empty((2, cells), dtype=np.int64)
-        self._out = np.empty((19, lanes, cells))
+        self._whole, self._real = np.empty(cells, dtype=np.int64), np.empty(cells)
+        self._out = np.empty((18, lanes, cells))
         self._paid = np.empty((lanes, options, cells))
         self.learning = np.stack(
             [
@@ -630,30 +629,17 @@ class Worlds:
         cells, lanes = one.cells, len(stack.lanes)
         depth = np.stack([values["benefit.light_depth"], np.ones(lanes)], axis=1)
         realised = (depth[:, :, None] * self.learning[:, None, :]).reshape(lanes, GROUPS)
-        rate = offered.benefit_rate.transpose(0, 2, 1)
-        per_value = accounts.gross_gain(
-            rate[:, :, None, :] * realised[:, None, :, None],
-            values["accounts.first_order"][:, None, None, None],
-        ).reshape(lanes, -1, rate.shape[2])
-        prices = aggregation.Prices(
-            option=_by_option(
-                offered,
-                (
-                    "reference_seat_cost", "seat_cost", "seat_subsidy", "foreign_share",
-                    "set_up_cost", "hardware_cost", "hosting_cost", "compliance_cost",
-                    "upstream_cost", "misuse_cost",
-                ),
-            ),
-            per_value=per_value,
-            activity=offered.activity,
-            hardware_life=values["cost.hardware_life"],
-            is_open=stack.open_weights,
-            controlled=stack.controlled,
-        )  # fmt: skip
+        prices = aggregation.price_table(stack, offered, realised)
         self._kernel("add_up")(
-            self.ground, self.sums, prices, self._turn, self._whole, self._out, self._paid,
+            self.ground,
+            self.sums,
+            prices,
+            self._whole,
+            self._real,
+            self._out,
+            self._paid,
             (0, lanes),
-        )  # fmt: skip
+        )
         out, cell = self._out, self.sums.cell
         moving, vouchers = cell[evaluation.MOVES], cell[evaluation.VOUCHERS]
         transitory = out[aggregation.SET_UPS] + moving
@@ -755,7 +741,7 @@ class Worlds:
             "survey_users": users * self._constant.surveyed,
             "contribution": 12.0 * closed.contribution,
             "firms_surplus": sums.cell[evaluation.SURPLUSES],
-            "ai_spending": out[aggregation.SPENDING],
+            "ai_spending": self._paid.sum(axis=1),
         }
         stacked = np.empty((lanes, cells.count, len(by_cell)))
         for number, (name, column) in enumerate(by_cell.items()):

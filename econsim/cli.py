@@ -223,13 +223,21 @@ def _run_group(
     show: bool,
 ) -> dict[str, Any]:
     from econsim.experiments import headline
-    from econsim.experiments.simulation import simulate
+    from econsim.experiments.simulation import Interrupted, simulate
     from econsim.results import compare, save, subset
 
-    with _progress(f"running {', '.join(s.name for s in group)}") as report:
-        results = simulate(
-            *group, rows=rows, replicates=replicates, seed=seed, workers=workers, progress=report
-        )
+    try:
+        with _progress(f"running {', '.join(s.name for s in group)}") as report:
+            results = simulate(
+                *group, rows=rows, replicates=replicates, seed=seed, workers=workers,
+                progress=report,
+            )  # fmt: skip
+    except Interrupted as stop:
+        done = [result for found in stop.results.values() for result in found]
+        if done:
+            save(done, place)
+            sys.stderr.write(f"stored {done[0].manifest['partial']} in {place}\n")
+        raise
     year = min(HEADLINE_YEAR, 2020 + group[0].run.months // 12)
     summary: dict[str, Any] = {"folder": str(place), "year": year, "comparisons": []}
     stored = list(results)
@@ -924,8 +932,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
-    except MemoryError:
-        sys.stderr.write("error: not enough memory; use fewer firms\n")
+    except MemoryError as error:
+        sys.stderr.write(f"error: {str(error) or 'not enough memory; use fewer firms'}\n")
         return MACHINE
     except OSError as error:
         place = f" '{error.filename}'" if error.filename else ""

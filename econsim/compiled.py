@@ -311,6 +311,19 @@ def select(condition, yes, no):
     return yes if condition else no
 
 
+def memory_available() -> float:
+    """Bytes of memory that a run may still take: the machine's, or the container's if less."""
+    import psutil
+
+    there = float(psutil.virtual_memory().available)
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    try:
+        there = min(there, float(limit.read_text()) - float(used.read_text()))
+    except (OSError, ValueError):  # no such limit ("max"), or another system
+        pass
+    return there
+
+
 # --- Compilation --------------------------------------------------------------------------------
 
 _lock = threading.Lock()

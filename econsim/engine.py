@@ -829,14 +829,75 @@ _NUMPY_BLOCK = 16_384
 def kernels(firm_months: float) -> SimpleNamespace | None:
     """Compiled kernels if they are worth it for this much work, or ``None`` for NumPy.
 
-    Numbers do not depend on it: loading or making compiled code takes a while, small runs are
-    quicker without.
+    Numbers do not depend on it: loading or making compiled code takes a while, and small runs are
+    quicker without.  Work adds up over the life of a process.
     """
-    if firm_months < WORTH_LOADING or not compiled.available():
+    global _work
+    _work += firm_months
+    if _work < WORTH_LOADING or not compiled.available():
         return None
-    if firm_months < WORTH_COMPILING and not compiled.is_warm():
+    if _work < WORTH_COMPILING and not compiled.is_warm():
         return None
     return compiled.twin()
+
+
+#: Firm-months asked for in this process so far.
+_work = 0.0
+
+
+class TooLarge(MemoryError):
+    """A run that would not fit into the memory there is."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run that was interrupted.
+
+    Attributes:
+        economies: the worlds after the months that were done.
+        months: how many that were.
+    """
+
+    def __init__(self, economies: Sequence[Economy], months: int) -> None:
+        """What was done."""
+        super().__init__(f"interrupted after {months} months")
+        self.economies, self.months = list(economies), months
+
+
+def memory_needed(rows: float, worlds: int, cells: int, options: int, months: int) -> float:
+    """Bytes that worlds over one population take: columns, state, totals, records."""
+    columns = sum(np.dtype(d).itemsize for d in (np.int16, np.uint32, np.float64, np.float64))
+    state = sum(a.itemsize * len(a) for a in evaluation.State.start(1, 0))
+    # While the population is sorted, persons engaged are there twice.
+    by_row = columns + max(8, worlds * state)
+    totals = 8 * cells * (2 * options * (GROUPS + 4) + 60)
+    return rows * by_row + worlds * (totals + 8 * months * 600) + 3e8
+
+
+def check_memory(rows: float, worlds: int, region: str, months: int, copies: int = 1) -> None:
+    """Refuse, before anything runs, what would not fit.
+
+    Args:
+        rows: rows of the population.
+        worlds: how many advance together.
+        region: of the population.
+        months: of the run.
+        copies: processes that do this at once.
+
+    Raises:
+        TooLarge: saying what is needed, what there is, and what would fit.
+    """
+    cells = population.region_cells(region).count
+    needed = copies * memory_needed(rows, worlds, cells, 8, months)
+    there = compiled.memory_available()
+    if needed > there:
+        fixed = copies * memory_needed(0.0, worlds, cells, 8, months)
+        each = (needed - fixed) / rows
+        fits_rows = int(max((0.9 * there - fixed) / each, 0.0)) // 1000 * 1000
+        advice = f"use --firms {fits_rows:_} or fewer" if fits_rows >= 1000 else "free some memory"
+        raise TooLarge(
+            f"{rows:,.0f} firms in {worlds} scenarios need about {needed / 1e9:.1f} GB of memory, "
+            f"{there / 1e9:.1f} GB are available: {advice}"
+        )
 
 
 def bind_all(scenarios: Sequence[Scenario]) -> list[Setting]:
@@ -846,11 +907,9 @@ def bind_all(scenarios: Sequence[Scenario]) -> list[Setting]:
         econsim.meanfield.MeanFieldError, econsim.data.DataError: a scenario cannot start.
         ValueError: scenarios that differ in region or options.
     """
-    targets = dict.fromkeys(e.where for s in scenarios for e in s.package.entries)
-    bound = [meanfield.solved(s, tuple(targets)) for s in scenarios]
     if any(not fits(s, scenarios[0]) for s in scenarios):
         raise ValueError("worlds must share region and options to advance together")
-    return bound
+    return meanfield.solved_all(scenarios)
 
 
 def fits(a: Scenario, b: Scenario) -> bool:
@@ -1115,18 +1174,28 @@ def run_together(
 
     Returns:
         The economies at the end, each with its :class:`Record`.
+
+    Raises:
+        TooLarge: it would not fit into memory.
+        Interrupted: by Ctrl-C; it carries what was done.
+        econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
+        econsim.policy.PolicyError, econsim.data.DataError: the run cannot be made as described.
     """
     bound = bind_all(scenarios)
     months = max(s.run.months for s in scenarios)
-    count = population.row_counts(scenarios[0].region, rows).sum()
-    code = kernels(count * months * len(scenarios))
-    shared = population.synthesise(scenarios[0].region, rows, seed, threads=threads, code=code)
+    region = scenarios[0].region
+    count = int(population.row_counts(region, rows).sum())
+    check_memory(count, len(scenarios), region, months)
+    code = kernels(float(count) * months * len(scenarios))
+    shared = population.synthesise(region, rows, seed, threads=threads, code=code)
     worlds = Worlds(bound, shared, threads=threads, against=against, held=held, code=code)
     try:
         for month in range(months):
             worlds.month()
             if progress is not None:
                 progress(month + 1, months)
+    except KeyboardInterrupt:
+        raise Interrupted(worlds.economies, worlds.period) from None
     finally:
         worlds.close()
     return worlds.economies

@@ -10,7 +10,7 @@ it serves fitting: milliseconds instead of seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from econsim import behaviour, data, population, setting, supply
 from econsim.arithmetic import exp, log
-from econsim.policy import Where, month_index
+from econsim.policy import month_index
 from econsim.scenario import Scenario
 from econsim.setting import Setting
 
@@ -207,17 +207,24 @@ class Path:
 
 def path(bound: Setting, months: int) -> Path:
     """Offers and considering of the first ``months`` months, with signals at their reference."""
-    stack = setting.Stack.of([bound])
-    supplied = supply.Supply.start(max(bound.months, months), (1,))
+    return paths([bound], months)[0]
+
+
+def paths(bound: Sequence[Setting], months: int) -> list[Path]:
+    """:func:`path` of settings with one partition into classes, computed together."""
+    stack = setting.Stack.of(bound)
+    supplied = supply.Supply.start(max(*(b.months for b in bound), months), (len(bound),))
     considering = setting.Considering.start(stack)
-    offered, cumulative = [], []
-    unspent = (False,) * len(bound.scenario.package.budgets)
+    reference = np.ones(len(bound))
+    unspent = [(False,) * len(b.scenario.package.budgets) for b in bound]
+    walked = [Path([], []) for _ in bound]
     for month in range(months):
-        now = setting.offers(stack, month, supplied, np.ones(1), [unspent])
+        now = setting.offers(stack, month, supplied, reference, unspent)
         considering.advance(month, stack.values, now.considering_pace)
-        offered.append(now.lane(0))
-        cumulative.append(considering.cumulative[0])
-    return Path(offered, cumulative)
+        for lane, one in enumerate(walked):
+            one.offered.append(now.lane(lane))
+            one.cumulative.append(considering.cumulative[lane])
+    return walked
 
 
 def general_use(bound: Setting, walked: Path, firms: Nodes, month: int) -> np.ndarray:
@@ -283,40 +290,53 @@ def solve_tastes(scenario: Scenario) -> np.ndarray:
         MeanFieldError: the observed use cannot be reached (too few firms consider AI, or no
             option is worth its cost).
     """
-    key = (
-        scenario.region,
-        tuple(sorted(scenario.values.items())),
-        tuple((n, o.model_dump_json()) for n, o in scenario.options.items()),
-        scenario.run.months,
-    )
-    return _solve_cached(key, _Unhashed(scenario)).copy()
+    return solve_all_tastes([scenario])[0]
 
 
-class _Unhashed:
-    """Carries the scenario past the cache key, which already names all that matters."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Unhashed)
+#: Constants solved in this process, by all that they depend on.
+_solved: dict[tuple, np.ndarray] = {}
+_MOST_SOLVED = 4_096
 
 
-@lru_cache(maxsize=256)
-def _solve_cached(key: tuple, carried: _Unhashed) -> np.ndarray:
-    return solve_bound(setting.bind(carried.scenario.with_changes(instruments=())))
+def solve_all_tastes(scenarios: Sequence[Scenario]) -> list[np.ndarray]:
+    """:func:`solve_tastes` of many scenarios, whose paths are computed together."""
+    keys = [
+        (
+            s.region,
+            tuple(sorted(s.values.items())),
+            tuple((n, o.model_dump_json()) for n, o in s.options.items()),
+        )
+        for s in scenarios
+    ]
+    unknown = {k: s for k, s in zip(keys, scenarios, strict=True) if k not in _solved}
+    alike: dict[tuple, list[tuple[tuple, Setting]]] = {}
+    for key, scenario in unknown.items():
+        bound = setting.bind(scenario.with_changes(instruments=()))
+        alike.setdefault((scenario.region, bound.options), []).append((key, bound))
+    if len(_solved) + len(unknown) > _MOST_SOLVED:
+        _solved.clear()
+    for group in alike.values():
+        months = max(int(b.values["survey.reference_month"]) for _, b in group) + 1
+        for (key, bound), walked in zip(
+            group, paths([b for _, b in group], months), strict=True
+        ):
+            _solved[key] = solve_bound(bound, walked)
+    return [_solved[k].copy() for k in keys]
 
 
-def solve_bound(bound: Setting) -> np.ndarray:
-    """:func:`solve_tastes` for a scenario already bound, without instruments (fitting uses it)."""
+def solve_bound(bound: Setting, walked: Path | None = None) -> np.ndarray:
+    """:func:`solve_tastes` for a scenario already bound, without instruments (fitting uses it).
+
+    Args:
+        bound: the setting.
+        walked: its path without option constants, at least to the reference month, if known.
+    """
     values = bound.values
     month = int(values["survey.reference_month"])
     everyone = nodes(bound)
     firms = everyone.take(surveyed(bound, everyone))
-    walked = path(replace(bound, tastes=np.zeros(len(bound.options))), month + 1)
+    if walked is None:
+        walked = path(replace(bound, tastes=np.zeros(len(bound.options))), month + 1)
     target = values["survey.use_2024"] / 100.0 / reporting_share(bound.scenario)
     present = bound.arrival <= month
     months = [m for m in range(max(month - 11, 0), month + 1) if (bound.arrival <= m).any()]
@@ -425,11 +445,15 @@ def _newton(
     return tastes
 
 
-def solved(scenario: Scenario, targets: Collection[Where] = ()) -> Setting:
-    """A scenario bound to its tables, with its option constants solved.
+def solved(scenario: Scenario) -> Setting:
+    """A scenario bound to its tables, with its option constants solved."""
+    return solved_all([scenario])[0]
 
-    Args:
-        scenario: the scenario.
-        targets: see :func:`econsim.setting.bind`.
-    """
-    return setting.bind(scenario, solve_tastes(scenario), targets)
+
+def solved_all(scenarios: Sequence[Scenario]) -> list[Setting]:
+    """Scenarios bound to their tables, with one partition into classes and constants solved."""
+    targets = tuple(dict.fromkeys(e.where for s in scenarios for e in s.package.entries))
+    return [
+        setting.bind(scenario, tastes, targets)
+        for scenario, tastes in zip(scenarios, solve_all_tastes(scenarios), strict=True)
+    ]

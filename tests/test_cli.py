@@ -171,7 +171,7 @@ def test_interruption_is_130(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(simulation, "perform", stop)
+    monkeypatch.setattr(simulation, "perform_together", stop)
     code, _, errors = call(capsys, "run", "eu-diverse", *SMALL, "--out", str(tmp_path / "i"))
     assert code == 130 and "interrupted" in errors
     assert not list(tmp_path.iterdir())
@@ -183,7 +183,7 @@ def test_a_defect_is_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(simulation, "perform", broken)
+    monkeypatch.setattr(simulation, "perform_together", broken)
     code, _, _ = call(capsys, "compare", "eu-diverse", "eu-restrictive", "--workers", "1")
     assert code == 1
 

@@ -182,7 +182,10 @@ def simulate_many(
     tasks: list[tuple[str, Task]] = []
     for name, scenarios in groups.items():
         settings = scenarios[0].run
-        count = settings.replicates if replicates is None else replicates
+        size = settings.firms if rows is None else rows
+        # One row per enterprise leaves next to no sampling noise: one replicate, unless asked.
+        usual = 1 if size == "full" else settings.replicates
+        count = usual if replicates is None else replicates
         start = settings.seed if seed is None else seed
         for r in range(count):
             tasks.append(
@@ -190,19 +193,74 @@ def simulate_many(
                     name,
                     Task(
                         tuple(scenarios),
-                        settings.firms if rows is None else rows,
+                        size,
                         r,
                         replicate_seed(start, r),
                     ),
                 )
             )
     finished: dict[str, dict[int, Done]] = {name: {} for name in groups}
-    for (name, task), done in _execute(tasks, workers, progress):
-        finished[name][task.replicate] = done
+    try:
+        for (name, task), done in _execute(tasks, workers, progress):
+            finished[name][task.replicate] = done
+    except KeyboardInterrupt as stop:
+        raise Interrupted(_partial(groups, tasks, finished, stop)) from None
     return {
         name: _gather(name, scenarios, [t for n, t in tasks if n == name], finished[name])
         for name, scenarios in groups.items()
     }
+
+
+class Interrupted(KeyboardInterrupt):
+    """Runs that were interrupted.
+
+    Attributes:
+        results: parameter set -> results of the replicates, or of the months, that were done; each
+            manifest says under ``partial`` how much that is.
+    """
+
+    def __init__(self, results: dict[str, list[Results]]) -> None:
+        """What was done."""
+        super().__init__("interrupted")
+        self.results = results
+
+
+def _partial(
+    groups: Mapping[str, Sequence[Scenario]],
+    tasks: Sequence[tuple[str, Task]],
+    finished: Mapping[str, Mapping[int, Done]],
+    stop: KeyboardInterrupt,
+) -> dict[str, list[Results]]:
+    """Results of what was done: whole replicates, or the months of an only one."""
+    found = {}
+    for name, scenarios in groups.items():
+        own = [t for n, t in tasks if n == name]
+        whole = [t for t in own if t.replicate in finished[name]]
+        if whole:
+            found[name] = _gather(name, scenarios, whole, finished[name])
+            extent = f"{len(whole)} of {len(own)} replicates"
+        elif (
+            len(groups) == 1
+            and isinstance(stop, engine.Interrupted)
+            and stop.months >= 12
+            and len(stop.economies) == len(scenarios)
+        ):
+            months = stop.months // 12 * 12
+            done = Done(
+                own[0].replicate,
+                [{k: a[:months] for k, a in e.record.series.items()} for e in stop.economies],
+                [dict(e.record.labels) for e in stop.economies],
+                max(e.record.worst_identity for e in stop.economies),
+            )
+            found[name] = _gather(name, scenarios, own[:1], {own[0].replicate: done})
+            extent = f"{months} of {scenarios[0].run.months} months of 1 replicate"
+            for result in found[name]:
+                result.manifest["months"] = months
+        else:
+            continue
+        for result in found[name]:
+            result.manifest["partial"] = extent
+    return found
 
 
 def _firms(rows: int | str, region: str) -> float:
@@ -244,6 +302,9 @@ def _execute(
     threads = workers if largest >= MANY_ROWS else 1
     workers = 1 if threads > 1 else max(1, min(workers, len(tasks)))
     todo = batches(tasks, workers)
+    worlds = max(sum(len(t.scenarios) for _, t in batch) for batch in todo)
+    months = max(s.run.months for _, t in tasks for s in t.scenarios)
+    engine.check_memory(largest, worlds, tasks[0][1].scenarios[0].region, months, workers)
     if workers == 1:
         for number, batch in enumerate(todo):
 
@@ -301,6 +362,8 @@ def simulate(
         progress: called with the share of the work done.
 
     Raises:
+        Interrupted: by Ctrl-C; it carries what was done.
+        econsim.engine.TooLarge: it would not fit into memory.
         econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
         econsim.policy.PolicyError, econsim.data.DataError: the run cannot be made as described.
     """

@@ -226,24 +226,31 @@ static inline void evaluate(int64_t row, const Firms *firms, const Rules *rules,
     firms->surplus[row] = surplus;
 }
 
-/* Let the firms from row first to row last - 1 evaluate; add what changes to the totals. */
+/* Let the firms from row first to row last - 1 evaluate; add what changes to the totals.
+ *
+ * Firms due are sorted by cell, so a thread's share of them lies in few cells: only the totals of
+ * these are set to zero before, and added up after.
+ */
 void month(int64_t first, int64_t last, const Firms *firms, const Rules *rules,
            const Terms *terms, Totals *totals, Totals *changes, int64_t cells, double activity,
            uint64_t occasion, int threads) {
 #pragma omp parallel num_threads(threads)
     {
-        Totals *own = changes + cells * omp_get_thread_num();
-        memset(own, 0, (size_t)cells * sizeof(Totals));
-#pragma omp for schedule(dynamic, 256)
-        for (int64_t row = first; row < last; row++)
-            evaluate(row, firms, rules, terms, own, activity, occasion);
+        int64_t thread = omp_get_thread_num(), due = last - first;
+        int64_t begin = first + due * thread / threads, end = first + due * (thread + 1) / threads;
+        if (begin < end) {
+            Totals *own = changes + cells * thread;
+            int64_t from = firms->cell[begin], to = firms->cell[end - 1] + 1;
+            memset(own + from, 0, (size_t)(to - from) * sizeof(Totals));
+            for (int64_t row = begin; row < end; row++)
+                evaluate(row, firms, rules, terms, own, activity, occasion);
 
-        const int64_t width = sizeof(Totals) / sizeof(double);
-        const double *change = (const double *)changes;
-        double *sum = (double *)totals;
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < cells * width; i++)
-            for (int thread = 0; thread < threads; thread++)
-                sum[i] += change[thread * cells * width + i];
+            const int64_t width = sizeof(Totals) / sizeof(double);
+            const double *change = (const double *)(own + from);
+            double *sum = (double *)(totals + from);
+#pragma omp critical
+            for (int64_t i = 0; i < (to - from) * width; i++)
+                sum[i] += change[i];
+        }
     }
 }

@@ -46,7 +46,9 @@ def compiler_version() -> str:
     """Version of the compiler."""
     if missing():
         return "not installed"
-    shown = subprocess.run([COMPILER, "-dumpfullversion"], capture_output=True, text=True)
+    shown = subprocess.run(
+        [COMPILER, "-dumpfullversion"], capture_output=True, text=True, check=True
+    )
     return shown.stdout.strip()
 
 
@@ -135,10 +137,7 @@ class CMonth(Competitor):
             dtype=[
                 ("value", np.float64, (self.options, groups)),
                 *((name, np.float64, by_option) for name in ("usage", "firms", "scale")),
-                *(
-                    (name, np.float64)
-                    for name in ("users", "considering", "hurdle", "surplus")
-                ),
+                *((name, np.float64) for name in ("users", "considering", "hurdle", "surplus")),
                 ("new_scale", np.float64, by_option),
                 *((name, np.float64) for name in EVENTS[1:]),
             ],

@@ -334,7 +334,7 @@ class StartingPoint:
     path: Path
 
 
-#: The last starting point, for the models of one comparison to share: (scenario, rest of what it is of, it).
+#: The last starting point, which the models of one comparison share: scenario, size, itself.
 _last: list[tuple[Any, tuple[int, int, int], StartingPoint]] = []
 
 

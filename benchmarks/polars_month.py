@@ -7,7 +7,8 @@
   which wraps in polars, so the draws are the engine's, address by address.  Polars runs the
   expressions of a context, and the parts of its streaming engine, on its own threads.
 * The month's offers come in by a join on the cell.
-* Totals are kept by group: what the firms of a turn contribute is replaced once a year.
+* Totals by cell are NumPy's ``bincount`` on the columns, which polars hands over uncopied: it was
+  quicker than polars' own grouping.
 
 ``python benchmarks/polars_month.py`` compares it with the engine.
 """
@@ -18,6 +19,7 @@ import argparse
 import functools
 import operator
 import sys
+from typing import Any
 
 import columns
 import numpy as np
@@ -54,6 +56,20 @@ TRAITS = (
     "weight_scale",
 )
 STATE = ("option", "tenure", "epoch", "hurdle_money", "surplus")
+#: What a month keeps of a firm's frame, and what it makes.
+KEPT = ("row", *TRAITS, *STATE)
+MADE = (
+    "chosen",
+    "new_tenure",
+    "new_hurdle",
+    "new_surplus",
+    "started",
+    "moved",
+    "left",
+    "change",
+    "paid",
+    "move_cost",
+)
 
 
 def missing() -> str | None:
@@ -70,17 +86,33 @@ def _right(expression, bits: int):
     return expression // _u64(2**bits)
 
 
-def _mix(z):
-    z = (z ^ _right(z, 30)) * _u64(0xBF58476D1CE4E5B9)
-    z = (z ^ _right(z, 27)) * _u64(0x94D049BB133111EB)
-    return z ^ _right(z, 31)
+def _counters(draws: dict[str, tuple[int, str]]):
+    """Contexts that make several addressed draws at once, as ``econsim.draws.uniform`` does.
 
+    SplitMix64 uses every intermediate twice, so each gets a context of its own: as one expression
+    it would be a tree of eight times the size.
 
-def _uniform(address: int, occasion):
-    """A draw of the firm at an address: the expression of ``econsim.draws.uniform``."""
-    counter = occasion * _u64(2**32 * _GAMMA) + _u64(int(address) * _GAMMA)
-    drawn = _right(_mix(pl.col("key") + counter), 11).cast(pl.Float64)
-    return pl.min_horizontal(drawn * 2.0**-53 + 2.0**-54, pl.lit(1.0 - 2.0**-53))
+    Args:
+        draws: name -> (address, column that holds the occasion).
+    """
+    col = pl.col
+
+    def states(step):
+        return {name: step(name, *where) for name, where in draws.items()}
+
+    def start(_, address, occasion):
+        return (col(occasion) * _u64(2**32 * _GAMMA) + _u64(int(address) * _GAMMA)) + col("key")
+
+    def finish(name, *_):
+        mixed = _right(col(name) ^ _right(col(name), 31), 11).cast(pl.Float64)
+        return (mixed * 2.0**-53 + 2.0**-54).clip(upper_bound=1.0 - 2.0**-53)
+
+    return [
+        states(start),
+        states(lambda name, *_: (col(name) ^ _right(col(name), 30)) * _u64(0xBF58476D1CE4E5B9)),
+        states(lambda name, *_: (col(name) ^ _right(col(name), 27)) * _u64(0x94D049BB133111EB)),
+        states(finish),
+    ]
 
 
 def _gumbel(uniform):
@@ -117,7 +149,7 @@ class PolarsMonth(Competitor):
             }
         ).with_columns(pl.col("epoch").cast(pl.UInt64))
         considering, applicable = given.considering.astype(bool), given.applicable.astype(bool)
-        self.active, self.waiting, self.parts = [], [], []
+        self.active, self.waiting = [], []
         for turn in range(12):
             here = slice(given.start[turn], given.start[turn + 1])
             part = frame[here]
@@ -125,10 +157,8 @@ class PolarsMonth(Competitor):
             left = ~considering[here] & applicable[here]
             self.waiting.append(part.filter(pl.Series(left)))
         self.rows_in_all = given.rows
-        self.groups = 2 * start.rules.tenure_classes
         self.sums = Totals(**{n: v.copy() for n, v in vars(start.totals).items()})
-        self.parts = [self._grouped(part) for part in self.active]
-        self.events: dict[str, np.ndarray] = {}
+        self.events: dict[str, Any] = {}
         self.stages = self._stages()
 
     # --- expressions, made once -------------------------------------------------------------
@@ -138,21 +168,15 @@ class PolarsMonth(Competitor):
         rules, options = self.rules, range(self.options)
         col, index, beta = pl.col, rules.dissimilarity, rules.beta
         occasion = col("occasion")
-        epoch = (
-            pl.when(_uniform(rules.redraw, occasion) >= rules.persistence)
-            .then(occasion)
-            .otherwise(col("epoch"))
-        )
+        epoch = pl.when(col("redraw") >= rules.persistence).then(occasion).otherwise(col("epoch"))
         draws = {
-            "angle": _uniform(rules.stable_angle, col("epoch")) * np.pi,
-            "exponential": -(_uniform(rules.stable_weight, col("epoch")).log()),
-            "no_option": _gumbel(_uniform(rules.no_option, col("epoch"))),
+            "angle": col("angle") * np.pi,
+            "exponential": -(col("exponential").log()),
+            "no_option": _gumbel(col("no_option")),
             "usage": col("persons") * col("depth"),
             "potential": col("value_added") * col("activity") * col("depth"),
             "move": rules.move_per_person * col("switching_multiple") * col("persons"),
-            **{
-                f"own_{k}": _gumbel(_uniform(rules.options[k], col("epoch"))) for k in options
-            },
+            **{f"own_{k}": _gumbel(col(f"own_{k}")) for k in options},
             **{
                 f"voucher_{k}": pl.min_horizontal(
                     col("voucher_rate")
@@ -220,9 +244,7 @@ class PolarsMonth(Competitor):
             .then(pl.lit(0, dtype=pl.UInt8))
             .otherwise(chosen)
         )
-        usable = {
-            k: col(f"value_{k}") > 0.5 * rules.never for k in options
-        }
+        usable = {k: col(f"value_{k}") > 0.5 * rules.never for k in options}
         share = {
             f"share_{k}": pl.when(usable[k])
             .then(((col(f"value_{k}") - col("top")) / index).exp())
@@ -249,32 +271,29 @@ class PolarsMonth(Competitor):
         for power, weight in zip(rules.added_power, rules.node_weight, strict=True):
             own = col("open") * float(power)
             together = col("closed") + own
-            use = 1.0 / (1.0 + (-(col("top") + index * together.log())).exp())
-            added.append((float(weight) * (own / together * use)))
-        # One context may hold many terms: polars runs them side by side.
-        quadrature = {f"added_{n}": term for n, term in enumerate(added)}
+            against = col("against") * together.pow(-index)
+            added.append(float(weight) * own / (together * (1.0 + against)))
+        # A context of several expressions of like length keeps all of polars' threads busy.
+        half = len(added) // 2
+        quadrature = {
+            "reached": _sum(reached),
+            "added_low": _sum(added[:half]),
+            "added_high": _sum(added[half:]),
+        }
         surplus = pl.when(col("closed") > 0.0).then(
             col("saving_closed") / col("closed") * col("reached")
         ).otherwise(0.0) + pl.when(col("open") > 0.0).then(
-            col("saving_open") / col("open") * _sum([col(name) for name in quadrature])
+            col("saving_open") / col("open") * (col("added_low") + col("added_high"))
         ).otherwise(0.0)
         real = col("weight") * columns.WEIGHT_UNIT
 
         def picked(prefix: str, otherwise: float = 0.0):
             found = pl.lit(otherwise)
             for k in options:
-                found = (
-                    pl.when(col("chosen") == k + 1).then(col(f"{prefix}_{k}")).otherwise(found)
-                )
+                found = pl.when(col("chosen") == k + 1).then(col(f"{prefix}_{k}")).otherwise(found)
             return found
 
-        same = _sum(
-            [
-                (col("chosen").is_in([k + 1 for k in members]))
-                & (col("option").is_in([k + 1 for k in members]))
-                for members in family
-            ]
-        ) if False else functools.reduce(
+        same = functools.reduce(
             operator.or_,
             [
                 col("chosen").is_in([k + 1 for k in members])
@@ -309,16 +328,30 @@ class PolarsMonth(Competitor):
             "move_cost": (real * col("move")).round(),
         }
         contexts = [
+            *_counters({"redraw": (rules.redraw, "occasion")}),
             {"epoch": epoch},
+            *_counters(
+                {
+                    "angle": (rules.stable_angle, "epoch"),
+                    "exponential": (rules.stable_weight, "epoch"),
+                    "no_option": (rules.no_option, "epoch"),
+                    **{f"own_{k}": (rules.options[k], "epoch") for k in options},
+                }
+            ),
             draws,
             {"common": common, **net},
             value,
             {**utility, "largest": largest},
-            {"best": best, "top": pl.when(col("largest") > 0.5 * rules.never).then(col("largest")).otherwise(0.0)},
+            {
+                "best": best,
+                "top": pl.when(col("largest") > 0.5 * rules.never)
+                .then(col("largest"))
+                .otherwise(0.0),
+            },
             {"chosen": chosen, **share},
             {**weights, **savings},
-            {"odds": odds, **quadrature},
-            {"reached": _sum(reached)},
+            {"odds": odds, "against": (-col("top")).exp()},
+            quadrature,
             settled,
         ]
         return [[e.alias(name) for name, e in context.items()] for context in contexts]
@@ -339,17 +372,12 @@ class PolarsMonth(Competitor):
         """Move firms whose threshold has been reached from the waiting to the active."""
         turn = terms.turn
         waiting = self.waiting[turn]
-        reached = (
-            waiting.select(
-                pl.lit(pl.Series(terms.cumulative)).gather(pl.col("cell")) >= pl.col("threshold")
-            )
-            .to_series()
-        )
+        reached = waiting.select(
+            pl.lit(pl.Series(terms.cumulative)).gather(pl.col("cell")) >= pl.col("threshold")
+        ).to_series()
         begun = waiting.filter(reached)
         if begun.height:
-            np.add.at(
-                self.sums.considering, begun["cell"].to_numpy(), begun["weight"].to_numpy()
-            )
+            np.add.at(self.sums.considering, begun["cell"].to_numpy(), begun["weight"].to_numpy())
             self.active[turn] = pl.concat([self.active[turn], begun.drop("threshold")])
             self.waiting[turn] = waiting.filter(~reached)
 
@@ -364,82 +392,62 @@ class PolarsMonth(Competitor):
         )
         for context in self.stages:
             plan = plan.with_columns(context)
-        appraised = plan.select(
-            "row",
-            *TRAITS,
-            *STATE,
-            "chosen",
-            *("new_tenure", "new_hurdle", "new_surplus", "started", "moved", "left"),
-            *("change", "paid", "move_cost"),
-        ).collect(engine=self.engine)
-        self._settle(appraised)
-        settled = appraised.select(
-            "row",
-            *TRAITS,
-            option="chosen",
-            tenure="new_tenure",
-            epoch="epoch",
-            hurdle_money="new_hurdle",
-            surplus="new_surplus",
+        # The contexts are staged by hand; what the optimiser would find costs more than it saves.
+        appraised = plan.select(*KEPT, *MADE).collect(
+            engine=self.engine, optimizations=pl.QueryOptFlags.none()
         )
-        self.active[turn] = settled
-        before, after = self.parts[turn], self._grouped(settled)
-        self._add(before, -1.0)
-        self._add(after, 1.0)
-        self.parts[turn] = after
+        self._settle(appraised)
+        self.active[turn] = appraised.select(
+            "row",
+            *TRAITS,
+            pl.col("chosen").alias("option"),
+            pl.col("new_tenure").alias("tenure"),
+            "epoch",
+            pl.col("new_hurdle").alias("hurdle_money"),
+            pl.col("new_surplus").alias("surplus"),
+        )
         return self.sums.firms.sum(axis=0)
 
     def _settle(self, appraised) -> None:
-        """Totals by cell of what changed."""
-        col = pl.col
-        by_cell = appraised.group_by("cell").agg(
-            hurdle=(col("new_hurdle") - col("hurdle_money")).sum(),
-            surplus=(col("new_surplus") - col("surplus")).sum(),
-            users=(col("weight") * col("change")).sum(),
-            moving=(col("move_cost") * col("moved")).sum(),
-            vouchers=(col("paid") * col("started")).sum(),
-            leavers=(col("weight") * col("left")).sum(),
-            switchers=(col("weight") * col("moved")).sum(),
-            evaluating=(col("weight") * (col("option") > 0)).sum(),
-        )
-        cell = by_cell["cell"].to_numpy()
-        for name in ("hurdle", "surplus", "users"):
-            getattr(self.sums, name)[cell] += by_cell[name].to_numpy()
-        self.events = {
-            name: by_cell[name].to_numpy()
-            for name in ("moving", "vouchers", "leavers", "switchers", "evaluating")
-        }
-        self.events["new_scale"] = (
-            appraised.filter("started")
-            .group_by("cell", "chosen")
-            .agg(col("weight_scale").sum())
-            .to_numpy()
-        )
+        """Add what changed to the totals by cell: sums by group of polars' columns, uncopied."""
+        sums, cells, options = self.sums, self.cells, self.options
+        get = {name: appraised[name].to_numpy() for name in (*KEPT, *MADE)}
+        cell, weight = get["cell"], get["weight"]
 
-    def _grouped(self, frame):
-        """Users' totals by cell, option, depth and experience."""
-        return (
-            frame.filter(pl.col("option") > 0)
-            .group_by("cell", "option", "deep", "tenure")
-            .agg(pl.col("weight_value", "weight_usage", "weight", "weight_scale").sum())
-        )
+        def by_cell(values, chosen=slice(None)):
+            return np.bincount(cell[chosen], weights=values[chosen], minlength=cells)
 
-    def _add(self, grouped, sign: float) -> None:
-        """Add (or take away) what a turn's users contribute to the totals."""
-        cell = grouped["cell"].to_numpy().astype(np.int64)
-        k = grouped["option"].to_numpy().astype(np.int64) - 1
+        sums.hurdle[:] += by_cell(get["new_hurdle"] - get["hurdle_money"])
+        sums.surplus[:] += by_cell(get["new_surplus"] - get["surplus"])
+        sums.users[:] += by_cell(weight * get["change"])
+        before, after = get["option"], get["chosen"]
         tenures = self.rules.tenure_classes
-        group = grouped["deep"].to_numpy().astype(np.int64) * tenures + grouped["tenure"].to_numpy()
-        self.sums.value[cell, k, group] += sign * grouped["weight_value"].to_numpy()
-        slot = cell * self.options + k
-        size = self.cells * self.options
-        for name, column in (
-            ("usage", "weight_usage"),
-            ("firms", "weight"),
-            ("scale", "weight_scale"),
+        for option, tenure, sign in (
+            (before, get["tenure"], -1.0),
+            (after, get["new_tenure"], 1.0),
         ):
-            change = np.bincount(slot, weights=grouped[column].to_numpy(), minlength=size)
-            getattr(self.sums, name)[:] += sign * change.reshape(self.cells, self.options)
+            uses = np.flatnonzero(option)
+            slot = cell[uses].astype(np.int64) * options + (option[uses] - 1)
+            group = slot * (2 * tenures) + get["deep"][uses] * tenures + tenure[uses]
+            for total, column, where in (
+                (sums.value, "weight_value", group),
+                (sums.usage, "weight_usage", slot),
+                (sums.firms, "weight", slot),
+                (sums.scale, "weight_scale", slot),
+            ):
+                change = np.bincount(where, weights=get[column][uses], minlength=total.size)
+                total[:] += sign * change.reshape(total.shape)
+        started, moved = np.flatnonzero(get["started"]), np.flatnonzero(get["moved"])
+        slot = cell[started].astype(np.int64) * options + (after[started] - 1)
+        scale = np.bincount(slot, weights=get["weight_scale"][started], minlength=cells * options)
+        self.events = {
+            "new_scale": scale.reshape(cells, options),
+            "vouchers": by_cell(get["paid"], started),
+            "moving": by_cell(get["move_cost"], moved),
+            "leavers": weight[get["left"]].sum(),
+            "switchers": weight[moved].sum(),
+            "evaluating": weight[before > 0].sum(),
+        }
 
     def option(self) -> np.ndarray:
         """Every firm's present option."""

@@ -433,12 +433,36 @@ def agreement(engine_run: EngineRun, competitor: Competitor) -> dict[str, float]
 # --- memory -------------------------------------------------------------------------------------
 
 
-def bytes_per_due_firm(economy: engine.Economy) -> tuple[int, int]:
-    """Bytes that a due firm reads and that it writes, from the item sizes of the columns."""
-    firms = economy.firms
+#: Columns that show whether a due firm considers AI; the others are read only if it does.
+ASKED = ("cell", "applicable", "threshold", "considering")
+
+
+def bytes_per_due_firm(economy: engine.Economy) -> tuple[int, int, int]:
+    """Bytes of the columns of a due firm, from their item sizes.
+
+    Returns:
+        (read to see whether it considers AI, read if it does, written if it does).
+    """
     sizes = {
         name: column.itemsize
-        for name, column in vars(firms).items()
+        for name, column in vars(economy.firms).items()
         if isinstance(column, np.ndarray) and name not in (*NOT_BY_FIRM, *UNTOUCHED)
     }
-    return sum(sizes.values()), sum(size for name, size in sizes.items() if name in WRITTEN)
+
+    def total(names) -> int:
+        return sum(size for name, size in sizes.items() if name in names)
+
+    return total(ASKED), total(sizes), total(WRITTEN)
+
+
+class EngineArms:
+    """Several scenarios on one population, as a run of both arms holds them in memory."""
+
+    def __init__(self, arms, rows: int | str, seed: int) -> None:
+        self.economies = [engine.Economy(described, rows, seed) for described in arms]
+
+    def step(self, months: int) -> None:
+        """Pass months."""
+        for _ in range(months):
+            for economy in self.economies:
+                economy.month()

@@ -77,6 +77,11 @@ def missing() -> str | None:
     return None if pl is not None else "polars is not installed (extra 'benchmarks')"
 
 
+def threads() -> int:
+    """How many threads polars uses; ``POLARS_MAX_THREADS`` sets it."""
+    return 0 if pl is None else pl.thread_pool_size()
+
+
 def _u64(number: int):
     return pl.lit(int(number) % _WRAP, dtype=pl.UInt64)
 

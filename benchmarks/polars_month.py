@@ -267,17 +267,18 @@ class PolarsMonth(Competitor):
             )
             for name, members in zip(("closed", "open"), family, strict=True)
         }
-        odds = (col("top") + index * col("closed").log()).exp()
-        reached = []
-        for power, weight in zip(rules.node_power, rules.node_weight, strict=True):
-            along = col("odds") * float(power)
-            reached.append(float(weight) * (along / (1.0 + along)))
+        # The integrands, with terms collected so that each node costs as few passes as can be:
+        # A x / (1 + A x) = 1 / (1 + 1 / (A x)), and both open parts relative to the open sum.
+        against = (-(col("top") + index * col("closed").log())).exp()
+        reached = [
+            float(weight) / (1.0 + col("against_closed") * (1.0 / float(power)))
+            for power, weight in zip(rules.node_power, rules.node_weight, strict=True)
+        ]
         added = []
         for power, weight in zip(rules.added_power, rules.node_weight, strict=True):
-            own = col("open") * float(power)
-            together = col("closed") + own
-            against = col("against") * together.pow(-index)
-            added.append(float(weight) * own / (together * (1.0 + against)))
+            together = col("relative") + float(power)
+            use = col("against_open") * together.pow(-index) + 1.0
+            added.append(float(weight * power) / (together * use))
         # A context of several expressions of like length keeps all of polars' threads busy.
         half = len(added) // 2
         quadrature = {
@@ -351,7 +352,11 @@ class PolarsMonth(Competitor):
             },
             {"chosen": chosen, **share},
             {**weights, **savings},
-            {"odds": odds, "against": (-col("top")).exp()},
+            {
+                "against_closed": against,
+                "against_open": (-(col("top") + index * col("open").log())).exp(),
+                "relative": col("closed") / col("open"),
+            },
             quadrature,
             settled,
         ]

@@ -36,6 +36,10 @@ UNTOUCHED = ("ordinal", "maturity")
 NOT_BY_FIRM = ("start",)
 
 
+class UnsupportedError(ValueError):
+    """A scenario asks for something that the competitors have no code for."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """Columns of all firms, sorted by evaluation month and then by cell; see ``engine.Firms``.
@@ -287,7 +291,7 @@ class Path:
 
     def __init__(self, economy: engine.Economy) -> None:
         if economy.scenario.package.budgets:
-            raise ValueError("the competitors know no budgets")
+            raise UnsupportedError("the competitors know no budgets")
         self.bound = economy.bound
         self.period: int = economy.period
         self.supplied = copy.deepcopy(economy.supplied)
@@ -305,7 +309,7 @@ class Path:
         before = self._offered
         offered = setting.offers(self.bound, self.period, self.supplied, self.signals)
         if before is not None and (offered.available < before.available).any():
-            raise ValueError("the competitors know no options that are taken away")
+            raise UnsupportedError("the competitors know no options that are taken away")
         self.spread.advance(self.period, self.bound.values, offered.considering_pace)
         self._offered = offered
         by_cell = {name: getattr(offered, name) for name in (*BY_CELL_AND_OPTION, *BY_CELL)}

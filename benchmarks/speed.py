@@ -59,8 +59,8 @@ from econsim import accounts, draws, engine, policy, scenario, setting
 START = 60
 #: Sizes of ``--nations``; the first is what the others' costs are compared with.
 NATIONS = (100_000, 1_000_000, 10_000_000, 30_000_000)
-#: Rows at which memory is measured.
-MEMORY_ROWS = 1_000_000
+#: Rows at which memory is measured, without and with ``--nations``.
+MEMORY_ROWS = (1_000_000, 10_000_000)
 #: Arms whose memory is measured together.
 ARMS = ("eu-diverse", "eu-restrictive")
 #: Bytes of each of the two arrays that measure how fast memory is copied: far beyond any cache.
@@ -537,8 +537,8 @@ def print_environment(where: dict[str, Any]) -> None:
         )
     )
     print(
-        f"{where['processors']} processors ({where['processor']}), {where['system']}, polars on "
-        f"{where['polars_threads']} threads"
+        f"{where['processors']} processors ({where['processor']}), {where['system']}"
+        + (f", polars on {where['polars_threads']} threads" if where["polars_threads"] else "")
         + (f", load {average:.1f} at the start" if average is not None else "")
     )
 
@@ -648,7 +648,10 @@ def main() -> int:
         sizes = sorted({2_000, 20_000, arguments.firms})
         figures["profile_ms_per_month"] = print_profile(described, sizes, months, start)
     else:
-        agree = measure_table(arguments, described, figures)
+        try:
+            agree = measure_table(arguments, described, figures)
+        except columns.UnsupportedError as problem:
+            parser.error(f"'{arguments.scenario}': {problem}")
         if not arguments.table:
             measure_rest(arguments, described, figures)
     if load() is not None:
@@ -693,17 +696,24 @@ def measure_table(arguments, described, figures: dict[str, Any]) -> bool:
 def measure_rest(arguments, described, figures: dict[str, Any]) -> None:
     """Everything that is about the engine alone."""
     repeats, start = arguments.repeats, arguments.start
-    used = memory(MEMORY_ROWS, described.run.months, ARMS)
-    figures["memory"] = used
+    rows = MEMORY_ROWS[arguments.nations]
     sizes = list(NATIONS if arguments.nations else arguments.sizes)
+    both = [memory(rows, described.run.months, arms) for arms in (ARMS[:1], ARMS)]
+    figures["memory"] = both
+    used = [figure for figure in both if figure is not None]
     if used:
         print(
-            f"\nbytes of memory per firm and arm beyond the interpreter, {used['rows']:,} firms, "
-            f"arms {' and '.join(used['arms'])}, {used['months']} months:\n"
-            f"  at most {used['peak_building']:.0f} while the population is built, at most "
-            f"{used['peak_running']:.0f} while the months pass, {used['at_the_end']:.0f} at the end"
+            f"\n{rows:,} firms, {described.run.months} months: bytes of memory per firm and arm "
+            "beyond the interpreter\n"
+            f"{'at most, and at the end':36}{'building':>10}{'running':>10}{'end':>10}"
         )
-        per_firm = len(ARMS) * max(used["peak_building"], used["peak_running"])
+    for figure in used:
+        print(
+            f"{' and '.join(figure['arms']):36}{figure['peak_building']:10.1f}"
+            f"{figure['peak_running']:10.1f}{figure['at_the_end']:10.1f}"
+        )
+    if used:
+        per_firm = max(used[0]["peak_building"], used[0]["peak_running"])
         # All sizes are held side by side.
         while len(sizes) > 1 and not fits(sum(sizes), per_firm):
             print(f"  {sizes.pop():,} firms do not fit into the memory that is free: left out")

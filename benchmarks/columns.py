@@ -231,6 +231,14 @@ class EngineRun:
         """Sums by cell."""
         return _totals(self.economy)
 
+    def column_bytes(self) -> int:
+        """Bytes of all columns of a firm."""
+        return sum(
+            column.itemsize
+            for name, column in vars(self.economy.firms).items()
+            if isinstance(column, np.ndarray) and name not in NOT_BY_FIRM
+        )
+
     def release(self) -> None:
         """Nothing outlives the object."""
 

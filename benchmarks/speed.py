@@ -201,14 +201,26 @@ def by_size(described, sizes: Sequence[int], repeats: int, start: int) -> dict[i
     often as there are repeats (all meet the same years).  The ratio is to the first size's cost,
     within a year.
     """
-    runs, built = {}, {}
-    for rows in sizes:
+    runs: dict[int, EngineRun] = {}
+    built: dict[int, float] = {}
+    per_firm = 0.0
+    for rows in sorted(sizes):
+        # What the size before took at its worst says whether the next may be tried at all.
+        if not fits(rows, per_firm):
+            progress("")
+            print(f"{rows:,} firms do not fit into the memory that is free: left out")
+            break
         progress(f"building {rows:,} firms")
+        before = resident("VmRSS", forget_peak=True)
         began = time.perf_counter()
         runs[rows] = EngineRun(described, rows, described.run.seed)
         built[rows] = time.perf_counter() - began
         runs[rows].warm_up(start)
+        seen = (resident("VmHWM") - before) / rows
+        # What earlier sizes gave back is used again unseen: columns twice over at the least.
+        per_firm = max(seen, 2.0 * runs[rows].column_bytes())
     gc.collect()
+    sizes = list(runs)
     cost: dict[int, list[float]] = {rows: [] for rows in sizes}
     loop: dict[int, list[float]] = {rows: [] for rows in sizes}
     moved: dict[int, list[float]] = {rows: [] for rows in sizes}
@@ -248,13 +260,24 @@ def bytes_per_firm_month(run: EngineRun) -> float:
     return (asked + considering * (read - asked + written)) / 12.0
 
 
+def resident(what: str, forget_peak: bool = False) -> float:
+    """Resident bytes of this process: now (``VmRSS``) or at most (``VmHWM``); 0 if unknown."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0.0
+    if forget_peak:
+        Path("/proc/self/clear_refs").write_text("5")
+    line = next(x for x in status.read_text().splitlines() if x.startswith(what))
+    return 1024.0 * float(line.split()[1])
+
+
 def fits(rows: int, per_firm: float) -> bool:
-    """Whether so many firms fit into memory that is free now."""
+    """Whether so many firms fit into memory that is free now, with a third to spare."""
     available = Path("/proc/meminfo")
     if not available.exists():
         return True
     line = next(x for x in available.read_text().splitlines() if x.startswith("MemAvailable"))
-    return rows * per_firm < 0.8 * 1024.0 * float(line.split()[1])
+    return 1.5 * rows * per_firm < 1024.0 * float(line.split()[1])
 
 
 def copy_bandwidth(threads: int, repeats: int) -> dict[str, Any]:
@@ -278,28 +301,26 @@ def copy_bandwidth(threads: int, repeats: int) -> dict[str, Any]:
     return summary([2.0 * source.nbytes / s for s in seconds[1:]])
 
 
-_MEMORY = r"""
-import gc, re, sys
-from pathlib import Path
+_MEMORY = """
+import contextlib, ctypes, gc, sys
 sys.path.insert(0, {folder!r})
 import columns
 from econsim import scenario
-
-def kilobytes(what):
-    return int(re.search(what + r":\s+(\d+)", Path("/proc/self/status").read_text()).group(1))
+from speed import resident
 
 arms = [scenario.load(name) for name in {arms!r}]
 small = columns.EngineArms(arms, 2_000, 1)
 small.step(13)
 del small
 gc.collect()
-before = kilobytes("VmRSS")
-Path("/proc/self/clear_refs").write_text("5")
+# What the small run has given back must not be there for the large one to use unseen.
+with contextlib.suppress(AttributeError, OSError):
+    ctypes.CDLL(None).malloc_trim(0)
+before = resident("VmRSS", forget_peak=True)
 run = columns.EngineArms(arms, {rows}, 1)
-built = kilobytes("VmHWM")
-Path("/proc/self/clear_refs").write_text("5")
+built = resident("VmHWM", forget_peak=True)
 run.step({months})
-print(before, built, kilobytes("VmHWM"), kilobytes("VmRSS"))
+print(before, built, resident("VmHWM"), resident("VmRSS"))
 """
 
 
@@ -318,7 +339,7 @@ def memory(rows: int, months: int, arms: Sequence[str]) -> dict[str, Any] | None
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    before, *after = (1024.0 * int(figure) for figure in shown.split())
+    before, *after = (float(figure) for figure in shown.split())
     building, running, end = ((figure - before) / (rows * len(arms)) for figure in after)
     return {
         "rows": rows,
@@ -712,11 +733,6 @@ def measure_rest(arguments, described, figures: dict[str, Any]) -> None:
             f"{' and '.join(figure['arms']):36}{figure['peak_building']:10.1f}"
             f"{figure['peak_running']:10.1f}{figure['at_the_end']:10.1f}"
         )
-    if used:
-        per_firm = max(used[0]["peak_building"], used[0]["peak_running"])
-        # All sizes are held side by side.
-        while len(sizes) > 1 and not fits(sum(sizes), per_firm):
-            print(f"  {sizes.pop():,} firms do not fit into the memory that is free: left out")
     print()
     copied = {count: copy_bandwidth(count, repeats) for count in arguments.threads}
     figures["copy_bytes_per_second"] = copied

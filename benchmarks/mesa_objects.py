@@ -278,6 +278,7 @@ class FirmModel(mesa.Model):
         ]
         self.hurdle_money = self.surplus = 0.0
         self.leavers = self.switchers = self.evaluating = 0.0
+        self.loop_seconds = 0.0  # spent letting firms evaluate
         self.history: list[dict[str, float]] = []
 
         firms = engine.build_firms(bound, rows, seed)
@@ -372,8 +373,19 @@ class FirmModel(mesa.Model):
     def step(self):
         """One month."""
         self.begin_month()
+        began = time.perf_counter()
         self.activate()
+        self.loop_seconds += time.perf_counter() - began
         self.end_month()
+
+    @property
+    def rows(self):
+        """Number of firms."""
+        return len(self.agents)
+
+    def release(self):
+        """Let the model's memory go."""
+        release(self)
 
     def warm_up(self, months):
         """Bring the model to a month quickly, touching due firms only (the result is the same)."""

@@ -1,22 +1,33 @@
-"""How fast econsim is, beside two Mesa object models with the same rules, on this machine.
+"""How fast econsim is, beside Mesa objects, polars and C with the same rules, on this machine.
 
 One command, one table::
 
-    python benchmarks/speed.py [--firms 100000] [--months 24] [--repeats 5]
-                               [--profile] [--json FILE]
+    python benchmarks/speed.py [--firms 100000] [--months 24] [--repeats 5] [--only engine polars]
+                               [--million] [--nations] [--profile] [--json FILE]
 
 All models meet the same firms in the same months, which begin when many firms already consider AI
-(``--start``, default January 2026; each model simulates itself there, outside the clock).  In each
-repeat every model is built anew, and the order of the models is reversed in every other repeat.
+(``--start``, default January 2026).  The engine and the Mesa objects simulate themselves there;
+polars and the C kernel start from the engine's firms, and must end with the engine's choices.  In
+each repeat every model is built anew, outside the clock, and the order of the models is reversed
+in every other repeat.  Ratios are taken within a repeat.
+
 The clock is wall time from the first to the last timed month; a *firm-month* is one firm in the
 population for one month, whether or not it is its turn to evaluate (one firm in twelve has it).
-The object models do less than the engine; see :mod:`mesa_objects`, which also checks that the
-results agree.
+*Month* is all that a model does in a month; *firm loop* is the part in which firms decide and
+totals are kept, without the month's offers and whatever accounts the model closes.  The
+competitors do less than the engine: no ledger, no outcomes by sector, size and country; the Mesa
+objects, unless it says so, no firms' surplus.  Ratios of whole months therefore err in the
+competitors' favour.
+
+Beside the table: the engine's cost by size (``--nations``: up to thirty million firms), distance to
+the memory bound, memory per firm, a small single run, imports.  ``--profile`` shows only where the
+engine's month goes.
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import cProfile
 import functools
 import gc
@@ -35,57 +46,68 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mesa_objects import DueOnlyModel, EveryMonthModel, release
+import c_month
+import columns
+import numpy as np
+import polars_month
+from columns import EngineRun
+from mesa_objects import TOLERANCE, DueOnlyModel, EveryMonthModel
 
 from econsim import accounts, draws, engine, policy, scenario, setting
 
 #: First timed month: January 2026.
 START = 60
-ENGINE = "econsim engine"
-EVERY_MONTH = "Mesa objects, every month, shuffle_do"
-DUE_ONLY = "Mesa objects, due firms only"
+#: Sizes of ``--nations``; the first is what the others' costs are compared with.
+NATIONS = (100_000, 1_000_000, 10_000_000, 30_000_000)
+#: Rows at which memory is measured, without and with ``--nations``.
+MEMORY_ROWS = (1_000_000, 10_000_000)
+#: Arms whose memory is measured together.
+ARMS = ("eu-diverse", "eu-restrictive")
+#: Bytes of each of the two arrays that measure how fast memory is copied: far beyond any cache.
+COPIED = 512 * 2**20
 
 
-class EngineRun:
-    """The vectorised engine behind the object models' two verbs."""
-
-    def __init__(self, described, rows: int, seed: int) -> None:
-        self.economy = engine.Economy.start(described, rows, seed)
-
-    def warm_up(self, months: int) -> None:
-        """Bring the economy to a month."""
-        for _ in range(months):
-            self.economy.month()
-
-    def step(self) -> None:
-        """One month."""
-        self.economy.month()
-
-
-#: What is timed: name -> builder(scenario, firms, seed).
-MODELS: dict[str, Callable[..., Any]] = {
-    ENGINE: EngineRun,
-    EVERY_MONTH: EveryMonthModel,
-    "Mesa objects, every month, do": functools.partial(EveryMonthModel, shuffle=False),
-    DUE_ONLY: DueOnlyModel,
-    "Mesa objects, due only + firms' surplus": functools.partial(DueOnlyModel, surplus=True),
-}
+def models(threads: Sequence[int]) -> dict[str, Callable[..., Any]]:
+    """What is timed: name -> builder(scenario, firms, seed).  The engine comes first."""
+    found: dict[str, Callable[..., Any]] = {}
+    for count in threads:
+        found[engine_name(count)] = functools.partial(EngineRun, threads=count)
+    if not columns.HAS_THREADS:
+        found = {engine_name(1): EngineRun}
+    found["Mesa objects, due firms only"] = DueOnlyModel
+    found["Mesa objects, due only + firms' surplus"] = functools.partial(DueOnlyModel, surplus=True)
+    found["Mesa objects, every month, shuffle_do"] = EveryMonthModel
+    found["Mesa objects, every month, do"] = functools.partial(EveryMonthModel, shuffle=False)
+    if polars_month.missing() is None:
+        found["polars"] = polars_month.PolarsMonth
+    if c_month.missing() is None:
+        for count in threads:
+            name = f"C kernel, {count} thread{'s' if count > 1 else ''}"
+            found[name] = functools.partial(c_month.CMonth, threads=count)
+    return found
 
 
-def time_months(build: Callable[..., Any], described, rows: int, months: int, start: int) -> float:
-    """Seconds that a freshly built model, brought to month ``start``, takes for ``months``."""
+def engine_name(threads: int) -> str:
+    """How the table calls the engine."""
+    if not columns.HAS_THREADS:
+        return "econsim engine"
+    return f"econsim engine, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def time_months(build: Callable[..., Any], described, rows: int, months: int, start: int):
+    """A freshly built model at month ``start`` does ``months``: seconds, of these in the firm loop.
+
+    Returns:
+        (seconds, seconds in the firm loop, the model).
+    """
     model = build(described, rows, described.run.seed)
     model.warm_up(start)
     gc.collect()
+    model.loop_seconds = 0.0
     began = time.perf_counter()
     for _ in range(months):
         model.step()
-    seconds = time.perf_counter() - began
-    if not isinstance(model, EngineRun):
-        release(model)
-    del model
-    gc.collect()
-    return seconds
+    return time.perf_counter() - began, model.loop_seconds, model
 
 
 def summary(samples: Sequence[float]) -> dict[str, Any]:
@@ -98,44 +120,235 @@ def summary(samples: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def side_by_side(described, rows: int, months: int, repeats: int, start: int) -> dict[str, Any]:
-    """Firm-months per second of every model, and how many times faster the engine is.
+def result(model) -> Any:
+    """What a model's firms chose: options of all firms, or the share of firms that use AI."""
+    if hasattr(model, "option"):
+        return model.option().copy()
+    return model.user_rows / model.rows
+
+
+def agreement(wanted: np.ndarray, found: Any) -> tuple[bool, str]:
+    """Whether a model ended with the engine's choices, in words."""
+    if isinstance(found, np.ndarray):
+        same = float((wanted == found).mean())
+        return same >= c_month.SAME, f"{100.0 * same:.4f} % equal"
+    points = 100.0 * (found - float((wanted > 0).mean()))
+    return abs(points) <= TOLERANCE, f"use {points:+.2f} points"
+
+
+def side_by_side(
+    chosen: dict[str, Callable[..., Any]],
+    described,
+    rows: int,
+    months: int,
+    repeats: int,
+    start: int,
+) -> dict[str, Any]:
+    """Speed of every model, how many times faster the engine is, and whether results agree.
 
     A ratio is the median over repeats of the ratio within a repeat.
     """
-    speed: dict[str, list[float]] = {name: [] for name in MODELS}
+    month: dict[str, list[float]] = {name: [] for name in chosen}
+    loop: dict[str, list[float]] = {name: [] for name in chosen}
+    results: dict[str, Any] = {}
     for repeat in range(repeats):
-        names = list(MODELS) if repeat % 2 == 0 else list(MODELS)[::-1]
-        for name in names:
-            seconds = time_months(MODELS[name], described, rows, months, start)
-            speed[name].append(rows * months / seconds)
+        for name in list(chosen) if repeat % 2 == 0 else list(chosen)[::-1]:
+            seconds, inner, model = time_months(chosen[name], described, rows, months, start)
+            month[name].append(rows * months / seconds)
+            loop[name].append(rows * months / inner)
+            results[name] = result(model)
+            model.release()
+            del model
+            gc.collect()
+            progress(f"repeat {repeat + 1} of {repeats}: {name}")
+    progress("")
+    columns.forget()
+    engines = [name for name in chosen if name.startswith("econsim")]
+    wanted = results[engines[-1]]
+
+    def ratios(speed):
+        return {
+            base: {
+                name: summary([e / v for e, v in zip(speed[base], values, strict=True)])
+                for name, values in speed.items()
+                if name != base
+            }
+            for base in engines
+        }
+
     return {
-        "firm_months_per_second": {name: summary(values) for name, values in speed.items()},
-        "engine_ratio": {
-            name: summary([e / v for e, v in zip(speed[ENGINE], values, strict=True)])
-            for name, values in speed.items()
-            if name != ENGINE
-        },
+        "rows": rows,
+        "engines": engines,
+        "month": {name: summary(values) for name, values in month.items()},
+        "firm_loop": {name: summary(values) for name, values in loop.items()},
+        "month_ratio": ratios(month),
+        "firm_loop_ratio": ratios(loop),
+        "agreement": {name: agreement(wanted, found) for name, found in results.items()},
     }
 
 
-def by_size(described, sizes: Sequence[int], months: int, repeats: int, start: int):
-    """Nanoseconds of the engine per firm-month, and milliseconds per month, at several sizes."""
-    seconds: dict[int, list[float]] = {rows: [] for rows in sizes}
-    built: dict[int, list[float]] = {rows: [] for rows in sizes}
-    for _ in range(repeats):
-        for rows in sizes:
-            seconds[rows].append(time_months(EngineRun, described, rows, months, start))
+def progress(text: str) -> None:
+    """What is being measured, on a terminal only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text:78}\r")
+        sys.stderr.flush()
+
+
+def by_size(described, sizes: Sequence[int], repeats: int, start: int) -> dict[int, Any]:
+    """The engine's cost per firm-month at several sizes, side by side.
+
+    All sizes are brought to month ``start``; then each does a year, in turn, order alternating, as
+    often as there are repeats (all meet the same years).  The ratio is to the first size's cost,
+    within a year.
+    """
+    runs: dict[int, EngineRun] = {}
+    built: dict[int, float] = {}
+    per_firm = 0.0
+    for rows in sorted(sizes):
+        # What the size before took at its worst says whether the next may be tried at all.
+        if not fits(rows, per_firm):
+            progress("")
+            print(f"{rows:,} firms do not fit into the memory that is free: left out")
+            break
+        progress(f"building {rows:,} firms")
+        before = resident("VmRSS", forget_peak=True)
+        began = time.perf_counter()
+        runs[rows] = EngineRun(described, rows, described.run.seed)
+        built[rows] = time.perf_counter() - began
+        runs[rows].warm_up(start)
+        seen = (resident("VmHWM") - before) / rows
+        # What earlier sizes gave back is used again unseen: columns twice over at the least.
+        per_firm = max(seen, 2.0 * runs[rows].column_bytes())
+    gc.collect()
+    sizes = list(runs)
+    cost: dict[int, list[float]] = {rows: [] for rows in sizes}
+    loop: dict[int, list[float]] = {rows: [] for rows in sizes}
+    moved: dict[int, list[float]] = {rows: [] for rows in sizes}
+    for repeat in range(repeats):
+        for rows in list(sizes) if repeat % 2 == 0 else list(sizes)[::-1]:
+            progress(f"year {repeat + 1} of {repeats}: {rows:,} firms")
+            run = runs[rows]
+            run.loop_seconds = 0.0
             began = time.perf_counter()
-            engine.Economy.start(described, rows, described.run.seed)
-            built[rows].append(time.perf_counter() - began)
+            for _ in range(12):
+                run.step()
+            cost[rows].append((time.perf_counter() - began) / (12.0 * rows))
+            loop[rows].append(run.loop_seconds / (12.0 * rows))
+            moved[rows].append(bytes_per_firm_month(run))
+    progress("")
+    first = cost[sizes[0]]
     return {
         rows: {
-            "ns_per_firm_month": summary([1e9 * s / (rows * months) for s in seconds[rows]]),
-            "ms_per_month": summary([1e3 * s / months for s in seconds[rows]]),
-            "build_seconds": statistics.median(built[rows]),
+            "seconds_per_firm_month": summary(cost[rows]),
+            "loop_seconds_per_firm_month": summary(loop[rows]),
+            "ratio": summary([c / f for c, f in zip(cost[rows], first, strict=True)]),
+            "bytes_per_firm_month": summary(moved[rows]),
+            "build_seconds": built[rows],
         }
         for rows in sizes
+    }
+
+
+def bytes_per_firm_month(run: EngineRun) -> float:
+    """Bytes of the firm columns that a month must read or write, per firm in the population.
+
+    One firm in twelve is due.  It shows whether it considers AI; if so, all its columns are read,
+    and its state is written.
+    """
+    asked, read, written = columns.bytes_per_due_firm(run.economy)
+    considering = float(run.considering().mean())
+    return (asked + considering * (read - asked + written)) / 12.0
+
+
+def resident(what: str, forget_peak: bool = False) -> float:
+    """Resident bytes of this process: now (``VmRSS``) or at most (``VmHWM``); 0 if unknown."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0.0
+    if forget_peak:
+        Path("/proc/self/clear_refs").write_text("5")
+    line = next(x for x in status.read_text().splitlines() if x.startswith(what))
+    return 1024.0 * float(line.split()[1])
+
+
+def fits(rows: int, per_firm: float) -> bool:
+    """Whether so many firms fit into memory that is free now, with a third to spare."""
+    available = Path("/proc/meminfo")
+    if not available.exists():
+        return True
+    line = next(x for x in available.read_text().splitlines() if x.startswith("MemAvailable"))
+    return 1.5 * rows * per_firm < 1024.0 * float(line.split()[1])
+
+
+def copy_bandwidth(threads: int, repeats: int) -> dict[str, Any]:
+    """Bytes a second that NumPy copies between two large arrays, counted as STREAM does.
+
+    Every byte counts twice, once read and once written.
+    """
+    source, target = (np.ones(COPIED // 8) for _ in range(2))
+    edges = np.linspace(0, len(source), threads + 1).astype(int)
+
+    def copy(part: int) -> None:
+        here = slice(edges[part], edges[part + 1])
+        np.copyto(target[here], source[here])
+
+    seconds = []
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        for _ in range(repeats + 1):
+            began = time.perf_counter()
+            list(pool.map(copy, range(threads)))
+            seconds.append(time.perf_counter() - began)
+    return summary([2.0 * source.nbytes / s for s in seconds[1:]])
+
+
+_MEMORY = """
+import contextlib, ctypes, gc, sys
+sys.path.insert(0, {folder!r})
+import columns
+from econsim import scenario
+from speed import resident
+
+arms = [scenario.load(name) for name in {arms!r}]
+small = columns.EngineArms(arms, 2_000, 1)
+small.step(13)
+del small
+gc.collect()
+# What the small run has given back must not be there for the large one to use unseen.
+with contextlib.suppress(AttributeError, OSError):
+    ctypes.CDLL(None).malloc_trim(0)
+before = resident("VmRSS", forget_peak=True)
+run = columns.EngineArms(arms, {rows}, 1)
+built = resident("VmHWM", forget_peak=True)
+run.step({months})
+print(before, built, resident("VmHWM"), resident("VmRSS"))
+"""
+
+
+def memory(rows: int, months: int, arms: Sequence[str]) -> dict[str, Any] | None:
+    """Resident memory per firm and arm beyond the interpreter, in a process of its own.
+
+    Returns:
+        Bytes per firm and arm: peak while the population is built, peak while the months pass,
+        and at the end; None where the system does not tell.
+    """
+    if not Path("/proc/self/clear_refs").exists():
+        return None
+    code = _MEMORY.format(
+        folder=str(Path(__file__).parent), arms=tuple(arms), rows=rows, months=months
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    before, *after = (float(figure) for figure in shown.split())
+    building, running, end = ((figure - before) / (rows * len(arms)) for figure in after)
+    return {
+        "rows": rows,
+        "arms": list(arms),
+        "months": months,
+        "interpreter_bytes": before,
+        "peak_building": building,
+        "peak_running": running,
+        "at_the_end": end,
     }
 
 
@@ -237,7 +450,7 @@ PHASES: tuple[tuple[Any, str, str], ...] = (
 
 def phases(described, rows: int, months: int, start: int) -> dict[str, float]:
     """Milliseconds per month by phase, exclusive."""
-    economy = engine.Economy.start(described, rows, described.run.seed)
+    economy = engine.Economy(described, rows, described.run.seed)
     for _ in range(start):
         economy.month()
     watch = Stopwatch()
@@ -255,7 +468,7 @@ def phases(described, rows: int, months: int, start: int) -> dict[str, float]:
 
 def functions(described, rows: int, months: int, start: int, lines: int = 14) -> str:
     """The functions with the largest own time (cProfile)."""
-    economy = engine.Economy.start(described, rows, described.run.seed)
+    economy = engine.Economy(described, rows, described.run.seed)
     for _ in range(start):
         economy.month()
     profile = cProfile.Profile()
@@ -306,7 +519,7 @@ def environment() -> dict[str, Any]:
                 processor = line.partition(":")[2].strip()
                 break
     found = {}
-    for package in ("numpy", "mesa", "numba", "econsim"):
+    for package in ("numpy", "mesa", "numba", "polars", "econsim"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -314,108 +527,231 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         **found,
+        "gcc": c_month.compiler_version(),
+        "polars_threads": polars_month.threads(),
         "processor": processor,
         "processors": os.cpu_count(),
         "system": platform.system(),
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load_average": load(),
     }
 
 
-def millions(figure: dict[str, Any]) -> str:
-    """Median and range in millions."""
-    return (
-        f"{figure['median'] / 1e6:10.2f}   {figure['min'] / 1e6:7.2f} - {figure['max'] / 1e6:.2f}"
-    )
+def load() -> float | None:
+    """Processes that want to run, over the last minute."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def print_environment(where: dict[str, Any]) -> None:
-    """One line on the machine and the versions."""
-    load = where["load_average"]
+    """What the figures hold for, in two lines."""
+    average = where["load_average"]
     print(
-        f"Python {where['python']}, NumPy {where['numpy']}, Mesa {where['mesa']}, "
+        ", ".join(
+            f"{label} {where[key]}"
+            for key, label in (
+                ("python", "Python"),
+                ("numpy", "NumPy"),
+                ("numba", "Numba"),
+                ("mesa", "Mesa"),
+                ("polars", "polars"),
+                ("gcc", "gcc"),
+            )
+        )
+    )
+    print(
         f"{where['processors']} processors ({where['processor']}), {where['system']}"
-        + (f", load {load:.1f} at the start" if load is not None else "")
+        + (f", polars on {where['polars_threads']} threads" if where["polars_threads"] else "")
+        + (f", load {average:.1f} at the start" if average is not None else "")
     )
 
 
 def state_of(described, rows: int, start: int) -> str:
     """Who considers and uses AI when the clock starts."""
-    economy = engine.Economy.start(described, rows, described.run.seed)
-    for _ in range(start):
-        economy.month()
+    run = EngineRun(described, rows, described.run.seed)
+    run.warm_up(start)
     return (
-        f"{100.0 * economy.firms.considering.mean():.0f} % of firms consider AI and "
-        f"{100.0 * (economy.firms.option > 0).mean():.0f} % use it"
+        f"{100.0 * run.considering().mean():.0f} % of firms consider AI and "
+        f"{100.0 * (run.option() > 0).mean():.0f} % use it"
     )
 
 
+def print_table(found: dict[str, Any]) -> bool:
+    """The one table; whether all results agree."""
+    engines = found["engines"]
+    short = [name.rpartition(", ")[2] for name in engines]
+    times = "engine is ... times as fast"
+    wide, narrow = 23 * len(engines), 11 * len(engines)
+    print(f"{'':40}| {'whole month':^{25 + wide}} | {'firm loop':^{9 + narrow}} | choices of the")
+    print(
+        f"{'million firm-months per second':40}| {'median (range)':^25}{times:^{wide}} | "
+        f"{'median':>9}{'times':^{narrow}} | last engine row"
+    )
+    print(
+        f"{'':40}| {'':25}"
+        + "".join(f"{name:^23}" for name in short)
+        + f" | {'':9}"
+        + "".join(f"{name.removeprefix('econsim '):>11}" for name in short)
+        + " |"
+    )
+    agree = True
+    for name, speed in found["month"].items():
+        span = f"({speed['min'] / 1e6:.2f} - {speed['max'] / 1e6:.2f})"
+        line = f"{name:40}| {speed['median'] / 1e6:8.2f}{span:>17}"
+        for base in engines:
+            ratio = found["month_ratio"][base].get(name)
+            if ratio is None:
+                line += f"{'1':>6}{'':17}"
+            else:
+                span = f"({ratio['min']:.2f} - {ratio['max']:.2f})"
+                line += f"{ratio['median']:7.2f}{span:>16}"
+        line += f" | {found['firm_loop'][name]['median'] / 1e6:9.2f}"
+        for base in engines:
+            ratio = found["firm_loop_ratio"][base].get(name)
+            line += f"{ratio['median']:11.2f}" if ratio else f"{'1':>11}"
+        good, words = found["agreement"][name]
+        agree = agree and good
+        print(f"{line} | {words}" + ("" if good else "  DOES NOT AGREE"))
+    return agree
+
+
+def print_sizes(sizes: dict[int, Any], copied: dict[int, dict[str, Any]]) -> None:
+    """Cost by size, and distance to the bound that memory sets."""
+    fastest = max(copied.values(), key=lambda speed: speed["median"])["median"]
+    for threads, speed in copied.items():
+        print(
+            f"memory copied by {threads} thread{'s' if threads > 1 else ''}: median "
+            f"{speed['median'] / 1e9:.1f} GB/s ({speed['min'] / 1e9:.1f} - "
+            f"{speed['max'] / 1e9:.1f}), reads and writes counted"
+        )
+    print(
+        f"\n{'engine by size':18}{'ns/firm-month':>14}{'to first size':>20}{'firm loop, ns':>15}"
+        f"{'build, ns/firm':>16}{'bytes/firm-month':>18}{'loop to memory bound':>22}"
+    )
+    for size, cost in sizes.items():
+        each, ratio = cost["seconds_per_firm_month"], cost["ratio"]
+        loop = cost["loop_seconds_per_firm_month"]["median"]
+        touched = cost["bytes_per_firm_month"]["median"]
+        print(
+            f"{size:>12,} firms{1e9 * each['median']:14.2f}{ratio['median']:7.2f} "
+            f"({ratio['min']:.2f} - {ratio['max']:.2f}){1e9 * loop:13.2f}"
+            f"{1e9 * cost['build_seconds'] / size:16.0f}{touched:18.2f}"
+            f"{loop / (touched / fastest):16.1f} times"
+        )
+
+
 def main() -> int:
-    """Measure, print, and write JSON if asked."""
+    """Measure, print, and write JSON if asked; 1 when a model's results do not agree."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenario", default="eu-diverse")
     parser.add_argument("--firms", type=int, default=100_000)
     parser.add_argument("--months", type=int, default=24, help="timed months")
     parser.add_argument("--start", type=int, default=START, help="first timed month, 0: 2021-01")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5, help="at least 5 for figures to quote")
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--only", nargs="*", help="models whose name holds one of these words")
+    parser.add_argument("--million", action="store_true", help="also engine, polars and C at 10^6")
+    parser.add_argument("--nations", action="store_true", help="cost by size up to 3 x 10^7 firms")
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--table", action="store_true", help="the table and nothing else")
     parser.add_argument("--profile", action="store_true", help="only where the month goes")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     described = scenario.load(arguments.scenario)
-    if arguments.start + arguments.months > described.run.months:
+    months, repeats, start = arguments.months, arguments.repeats, arguments.start
+    if start + max(months, 12 * repeats) > described.run.months:
         parser.error(f"the scenario ends after {described.run.months} months")
     where = environment()
-    months, repeats, start = arguments.months, arguments.repeats, arguments.start
     figures: dict[str, Any] = {"environment": where, "arguments": {**vars(arguments)}}
     figures["arguments"]["json"] = str(arguments.json)
     print_environment(where)
+    agree = True
 
     if arguments.profile:
         sizes = sorted({2_000, 20_000, arguments.firms})
         figures["profile_ms_per_month"] = print_profile(described, sizes, months, start)
     else:
-        rows = arguments.firms
+        try:
+            agree = measure_table(arguments, described, figures)
+        except columns.UnsupportedError as problem:
+            parser.error(f"'{arguments.scenario}': {problem}")
+        if not arguments.table:
+            measure_rest(arguments, described, figures)
+    if load() is not None:
+        print(f"\nload {load():.1f} at the end")
+    if arguments.json:
+        figures["load_average_at_the_end"] = load()
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0 if agree else 1
+
+
+def measure_table(arguments, described, figures: dict[str, Any]) -> bool:
+    """The table, at one size or two; whether all results agree."""
+    months, repeats, start = arguments.months, arguments.repeats, arguments.start
+    found = models(arguments.threads)
+    for reason in (polars_month.missing(), c_month.missing()):
+        if reason:
+            print(f"left out: {reason}")
+    if not columns.HAS_THREADS:
+        print("the engine knows no number of threads: one row")
+    if arguments.only:
+        found = {
+            name: build
+            for name, build in found.items()
+            if name.startswith("econsim") or any(word in name for word in arguments.only)
+        }
+    agree = True
+    sizes = [arguments.firms, *([1_000_000] if arguments.million else [])]
+    for rows in sizes:
+        chosen = found
+        if rows != arguments.firms:
+            chosen = {name: build for name, build in found.items() if "Mesa" not in name}
         print(
-            f"{rows:,} firms, {months} months from {policy.month_label(start)}, when "
+            f"\n{rows:,} firms, {months} months from {policy.month_label(start)}, when "
             f"{state_of(described, rows, start)}; {repeats} repeats, order alternating\n"
         )
-        found = side_by_side(described, rows, months, repeats, start)
-        figures["side_by_side"] = found
-        print(f"{'million firm-months per second':42}{'median':>10}   {'range':^15}   engine is")
-        for name, speed in found["firm_months_per_second"].items():
-            line = f"{name:42}{millions(speed):28}"
-            if name in found["engine_ratio"]:
-                ratio = found["engine_ratio"][name]
-                line += f"{ratio['median']:6.1f} times as fast"
-                line += f" ({ratio['min']:.1f} - {ratio['max']:.1f})"
-            print(line)
+        table = side_by_side(chosen, described, rows, months, repeats, start)
+        figures.setdefault("side_by_side", {})[rows] = table
+        agree = print_table(table) and agree
+    return agree
 
-        sizes = by_size(described, arguments.sizes, months, repeats, start)
-        figures["by_size"] = sizes
-        print(f"\n{'engine by size':42}{'ns/firm-month':>13}{'ms/month':>11}{'build, s':>11}")
-        for size, cost in sizes.items():
-            each, month = cost["ns_per_firm_month"], cost["ms_per_month"]
-            print(
-                f"{size:>12,} firms{'':24}{each['median']:13.1f}{month['median']:11.2f}"
-                f"{cost['build_seconds']:11.2f}   ({each['min']:.1f} - {each['max']:.1f} ns)"
-            )
 
-        one = single_run(described, 2_000, repeats)
-        figures["single_run_2000"] = one
-        print(f"\n2,000 firms, {one['months']} months, whole run, seconds")
-        for kind, label in (("cold", "first in a process, after imports"), ("warm", "later ones")):
-            cost = one[kind]
-            print(f"  {label:40}{cost['median']:10.2f}   {cost['min']:.2f} - {cost['max']:.2f}")
+def measure_rest(arguments, described, figures: dict[str, Any]) -> None:
+    """Everything that is about the engine alone."""
+    repeats, start = arguments.repeats, arguments.start
+    rows = MEMORY_ROWS[arguments.nations]
+    sizes = list(NATIONS if arguments.nations else arguments.sizes)
+    both = [memory(rows, described.run.months, arms) for arms in (ARMS[:1], ARMS)]
+    figures["memory"] = both
+    used = [figure for figure in both if figure is not None]
+    if used:
+        print(
+            f"\n{rows:,} firms, {described.run.months} months: bytes of memory per firm and arm "
+            "beyond the interpreter\n"
+            f"{'at most, and at the end':36}{'building':>10}{'running':>10}{'end':>10}"
+        )
+    for figure in used:
+        print(
+            f"{' and '.join(figure['arms']):36}{figure['peak_building']:10.1f}"
+            f"{figure['peak_running']:10.1f}{figure['at_the_end']:10.1f}"
+        )
+    print()
+    copied = {count: copy_bandwidth(count, repeats) for count in arguments.threads}
+    figures["copy_bytes_per_second"] = copied
+    found = by_size(described, sizes, repeats, start)
+    figures["by_size"] = found
+    print_sizes(found, copied)
 
-        found = imports(repeats)
-        figures["imports"] = found
-        print("\nWhole process that only imports, seconds")
-        for name, cost in found.items():
-            print(f"  {name:40}{cost['median']:10.2f}   {cost['min']:.2f} - {cost['max']:.2f}")
+    one = single_run(described, 2_000, repeats)
+    figures["single_run_2000"] = one
+    print(f"\n2,000 firms, {one['months']} months, whole run, seconds")
+    for kind, label in (("cold", "first in a process, after imports"), ("warm", "later ones")):
+        cost = one[kind]
+        print(f"  {label:40}{cost['median']:10.2f}   {cost['min']:.2f} - {cost['max']:.2f}")
 
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
+    costs = imports(repeats)
+    figures["imports"] = costs
+    print("\nWhole process that only imports, seconds")
+    for name, cost in costs.items():
+        print(f"  {name:40}{cost['median']:10.2f}   {cost['min']:.2f} - {cost['max']:.2f}")
 
 
 if __name__ == "__main__":

@@ -148,8 +148,11 @@ def weighted_sum(n, out, quantities, weights, kind, first):
 
 
 def post_rows(n, totals, index, amounts):
-    """``totals[index[i], :] += amounts[i, :]``, in order."""
-    np.add.at(totals, index[:n], amounts[:n])
+    """``totals[index[i], :] += amounts[i, :]``, in order; the totals are zero before."""
+    for column in range(amounts.shape[1]):
+        totals[:, column] += np.bincount(
+            index[:n], weights=amounts[:n, column], minlength=len(totals)
+        )
 
 
 def pick(n, out, rows, number):

@@ -14,7 +14,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -246,16 +245,29 @@ class Totals:
     moves between options) and ``vouchers`` (of this month, currency) are ``[cells]``.
     """
 
-    def __init__(self, sums: evaluation.Sums, lane: int, cells: int, options: int) -> None:
+    def __init__(self, worlds: Worlds, lane: int) -> None:
         """View one lane of the sums."""
-        self.value = sums.value[lane].reshape(options, GROUPS, cells).transpose(2, 0, 1)
-        self.usage, self.firms, self.scale, self.new_scale = (
-            pair.reshape(options, cells).T for pair in sums.pair[:, lane]
-        )
-        (
-            self.users, self.considering, self.hurdle, self.surplus, self.moving, self.vouchers,
-        ) = sums.cell[:, lane]  # fmt: skip
-        self.events = sums.events[lane]
+        self._worlds, self._lane = worlds, lane
+
+    def _pair(self, row: int) -> np.ndarray:
+        options = self._worlds.stack.open_weights.shape[1]
+        return self._worlds.sums.pair[row, self._lane].reshape(options, -1).T
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        if name == "value":
+            options = self._worlds.stack.open_weights.shape[1]
+            value = self._worlds.sums.value[self._lane].reshape(options, GROUPS, -1)
+            return value.transpose(2, 0, 1)
+        if name in _PAIRS:
+            return self._pair(_PAIRS[name])
+        if name in _CELLS:
+            return self._worlds.sums.cell[_CELLS[name], self._lane]
+        raise AttributeError(f"there is no total called '{name}'")
+
+    @property
+    def events(self) -> np.ndarray:
+        """Leavers, switchers and users that evaluated this month, units of weight."""
+        return self._worlds.sums.events[self._lane]
 
     @property
     def leavers(self) -> float:
@@ -271,6 +283,17 @@ class Totals:
     def evaluating(self) -> float:
         """Users that evaluated this month, units of weight."""
         return float(self.events[2])
+
+
+_PAIRS = {
+    "usage": evaluation.USAGE, "firms": evaluation.FIRMS, "scale": evaluation.SCALE,
+    "new_scale": evaluation.NEW_SCALE,
+}  # fmt: skip
+_CELLS = {
+    "users": evaluation.USERS, "considering": evaluation.CONSIDERED,
+    "hurdle": evaluation.HURDLES, "surplus": evaluation.SURPLUSES, "moving": evaluation.MOVES,
+    "vouchers": evaluation.VOUCHERS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -372,7 +395,7 @@ class Worlds:
         against: lane -> an earlier lane that it is compared with, firm by firm, at year ends.
         held: lane -> an earlier lane and the mechanisms (keys of ``setting.MECHANISMS``) that are
             held at that lane's path.
-        code: where the kernels are: :func:`kernels`.
+        jit: whether kernels run compiled; numbers do not depend on it.
     """
 
     def __init__(
@@ -383,7 +406,7 @@ class Worlds:
         threads: int = 1,
         against: Mapping[int, int] | None = None,
         held: setting.Held | None = None,
-        code: SimpleNamespace | None = None,
+        jit: bool = False,
     ) -> None:
         """Start all worlds in January 2021: nobody uses general-purpose AI."""
         first = bound[0]
@@ -397,7 +420,7 @@ class Worlds:
         self.held = dict(held or {})
         self.against = dict(against or {})
         self._threads = threads
-        self._code = code
+        self.jit = jit
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self.months = max(b.months for b in bound)
         self.stack = setting.Stack.of(bound)
@@ -415,7 +438,7 @@ class Worlds:
         )
         rows = shared.rows
         self.state = evaluation.State.start(lanes, rows)
-        self.numbers = _numbers(self.stack, shared.seed)
+        self.numbers = numbers(self.stack, shared.seed)
         self.sums = evaluation.Sums.empty(lanes, cells, options)
         #: Each thread that evaluates rows of its own adds up by itself.
         self._own_sums: list[evaluation.Sums] = []
@@ -518,8 +541,9 @@ class Worlds:
         )  # fmt: skip
 
     def _kernel(self, name: str) -> Callable[..., None]:
-        if self._code is not None:
-            return getattr(self._code, name)
+        code = compiled.twin() if self.jit else None
+        if code is not None:
+            return getattr(code, name)
         return getattr(evaluation if hasattr(evaluation, name) else aggregation, name)
 
     def _each_part(
@@ -534,7 +558,7 @@ class Worlds:
         """
         lanes, options = len(self.sums.events), len(self.numbers.addresses)
         threads = self._threads
-        if self._code is None:
+        if not self.jit:
             # In NumPy one block is all firms that fit into the processor's cache.
             for begin in range(first, last, _NUMPY_BLOCK):
                 end = min(begin + _NUMPY_BLOCK, last)
@@ -581,7 +605,7 @@ class Worlds:
         width = len(cells.size_classes)
         for lane, base in self.against.items():
             counts = np.zeros((len(AGAINST_BASELINE), width))
-            block = _NUMPY_BLOCK if self._code is None else compiled.BLOCK
+            block = compiled.BLOCK if self.jit else _NUMPY_BLOCK
             self._kernel("compare_lanes")(
                 self.people, self.ground, self.state, self.numbers, sizes, counts,
                 evaluation.Work.of(block, len(self.numbers.addresses)), (0, self.shared.rows),
@@ -826,8 +850,8 @@ class Worlds:
 _NUMPY_BLOCK = 16_384
 
 
-def kernels(firm_months: float) -> SimpleNamespace | None:
-    """Compiled kernels if they are worth it for this much work, or ``None`` for NumPy.
+def is_worth_compiling(firm_months: float) -> bool:
+    """Whether compiled kernels are worth it for this much work.
 
     Numbers do not depend on it: loading or making compiled code takes a while, and small runs are
     quicker without.  Work adds up over the life of a process.
@@ -835,10 +859,8 @@ def kernels(firm_months: float) -> SimpleNamespace | None:
     global _work
     _work += firm_months
     if _work < WORTH_LOADING or not compiled.available():
-        return None
-    if _work < WORTH_COMPILING and not compiled.is_warm():
-        return None
-    return compiled.twin()
+        return False
+    return _work >= WORTH_COMPILING or compiled.is_warm()
 
 
 #: Firm-months asked for in this process so far.
@@ -917,7 +939,7 @@ def fits(a: Scenario, b: Scenario) -> bool:
     return a.region == b.region and tuple(a.options) == tuple(b.options)
 
 
-def _numbers(stack: setting.Stack, seed: int) -> evaluation.Numbers:
+def numbers(stack: setting.Stack, seed: int) -> evaluation.Numbers:
     """Parameters of all lanes as the kernels take them."""
     of = stack.values
     nodes, weights = behaviour.surplus_nodes(evaluation.NODES)
@@ -1001,7 +1023,7 @@ class Economy:
         self.worlds, self.lane, self.bound = worlds, lane, bound
         self.scenario = bound.scenario
         self.firms = Firms(worlds.shared, bound, worlds, lane)
-        self.totals = Totals(worlds.sums, lane, bound.cells.count, len(bound.options))
+        self.totals = Totals(worlds, lane)
         self.learning = worlds.learning[lane]
         self.against: dict[tuple[str, str], np.ndarray] = {}
         if lane in worlds.against:
@@ -1019,9 +1041,10 @@ class Economy:
             econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
             econsim.data.DataError: the run cannot start.
         """
-        code = kernels(population.row_counts(scenario.region, rows).sum() * scenario.run.months)
-        shared = population.synthesise(scenario.region, rows, seed, code=code)
-        return Worlds([meanfield.solved(scenario)], shared, code=code).economies[0]
+        count = float(population.row_counts(scenario.region, rows).sum())
+        jit = is_worth_compiling(count * scenario.run.months)
+        shared = population.synthesise(scenario.region, rows, seed, jit=jit)
+        return Worlds([meanfield.solved(scenario)], shared, jit=jit).economies[0]
 
     @property
     def period(self) -> int:
@@ -1186,9 +1209,9 @@ def run_together(
     region = scenarios[0].region
     count = int(population.row_counts(region, rows).sum())
     check_memory(count, len(scenarios), region, months)
-    code = kernels(float(count) * months * len(scenarios))
-    shared = population.synthesise(region, rows, seed, threads=threads, code=code)
-    worlds = Worlds(bound, shared, threads=threads, against=against, held=held, code=code)
+    jit = is_worth_compiling(float(count) * months * len(scenarios))
+    shared = population.synthesise(region, rows, seed, threads=threads, jit=jit)
+    worlds = Worlds(bound, shared, threads=threads, against=against, held=held, jit=jit)
     try:
         for month in range(months):
             worlds.month()

@@ -317,9 +317,7 @@ def solve_all_tastes(scenarios: Sequence[Scenario]) -> list[np.ndarray]:
         _solved.clear()
     for group in alike.values():
         months = max(int(b.values["survey.reference_month"]) for _, b in group) + 1
-        for (key, bound), walked in zip(
-            group, paths([b for _, b in group], months), strict=True
-        ):
+        for (key, bound), walked in zip(group, paths([b for _, b in group], months), strict=True):
             _solved[key] = solve_bound(bound, walked)
     return [_solved[k].copy() for k in keys]
 

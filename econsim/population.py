@@ -15,11 +15,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from types import SimpleNamespace
 
 import numpy as np
 
-from econsim import data, draws
+from econsim import compiled, data, draws
 from econsim.arithmetic import exp, log, where
 from econsim.compiled import BLOCK, cells_of, each, gather, kernel, places_of, post, scatter
 from econsim.draws import PURPOSES, key_of, logistic, uniform
@@ -479,7 +478,7 @@ def synthesise(
     seed: int,
     *,
     threads: int = 1,
-    code: SimpleNamespace | None = None,
+    jit: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Population:
     """The weighted population of a region.
@@ -490,7 +489,7 @@ def synthesise(
             enterprise.
         seed: run seed; firms keep their luck when rows are added.
         threads: how many may work at once; numbers do not depend on it.
-        code: compiled kernels, if they are to be used (:func:`econsim.compiled.twin`).
+        jit: whether kernels run compiled; numbers do not depend on it.
         progress: called with the share of the work done.
 
     Raises:
@@ -502,7 +501,7 @@ def synthesise(
     places = cells.country * len(cells.size_classes) + cells.size
     weight = np.divide(cells.firms, counts, out=np.zeros(cells.count), where=counts > 0)
     weight = _rake(weight, (pairs, places), cells.firms, counts.astype(np.float64), counts.sum())
-    passes = _Passes(cells, counts, seed, threads, code)
+    passes = _Passes(cells, counts, seed, threads, jit)
     try:
         passes.draw_persons(weight, pairs, progress or (lambda share: None))
         columns = passes.place(weight, pairs)
@@ -532,15 +531,16 @@ class _Passes:
         counts: np.ndarray,
         seed: int,
         threads: int,
-        code: SimpleNamespace | None,
+        jit: bool,
     ) -> None:
-        self.cells, self.seed, self.code = cells, seed, code
+        self.cells, self.seed = cells, seed
+        self.code = compiled.twin() if jit else None
         self.starts = np.concatenate([[0], np.cumsum(counts)])
         self.rows = int(self.starts[-1])
         self.persons = np.empty(self.rows)
         self.start = draws.seed_start(seed)
         self.identity = cells.code().astype(np.uint64) << np.uint64(32)
-        width = BLOCK if code is not None else 16_384
+        width = BLOCK if self.code is not None else 16_384
         # A cell is one part's alone, so that its sum is added up in one order.
         wanted = np.linspace(0, self.rows, threads + 1)[1:-1]
         inner = self.starts[np.searchsorted(self.starts, wanted)]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from econsim import accounts, engine
+from econsim import accounts, engine, setting
 from econsim.scenario import Scenario
 
 CELLS = 4
@@ -616,6 +616,9 @@ def continued(economy: engine.Economy, **parameters: float) -> engine.Economy:
     )
     other.scenario = changed
     other.bound = replace(other.bound, scenario=changed)
+    worlds = other.worlds
+    worlds.stack = setting.Stack.of([other.bound])
+    worlds.numbers = engine.numbers(worlds.stack, other.seed)
     return other
 
 
@@ -657,8 +660,9 @@ def hours_without_hurdle(economy: engine.Economy) -> float:
     """Set-up of new users and compliance of users, from the totals; currency per month."""
     offered, totals = economy.offered, economy.totals
     assert offered is not None
-    set_up = (totals.new_scale * engine.WEIGHT_UNIT * offered.set_up_cost).sum()
-    compliance = (totals.firms * engine.WEIGHT_UNIT * offered.compliance_cost).sum() / 12.0
+    kind = economy.bound.benefit_class
+    set_up = (totals.new_scale * engine.WEIGHT_UNIT * offered.set_up_cost[kind]).sum()
+    compliance = (totals.firms * engine.WEIGHT_UNIT * offered.compliance_cost[kind]).sum() / 12.0
     return float(set_up + compliance)
 
 

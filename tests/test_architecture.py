@@ -17,7 +17,7 @@ PACKAGE = ROOT / "econsim"
 
 LAYER_0 = {"parameters", "arithmetic", "compiled", "draws", "data", "results"}
 LAYER_1 = {"population", "behaviour", "supply", "accounts", "policy"}
-LAYER_2 = {"scenario", "setting", "meanfield", "evaluation"}
+LAYER_2 = {"scenario", "setting", "meanfield", "evaluation", "aggregation"}
 LAYER_3 = {"engine"}
 LAYER_4 = {"model", "experiments", "figures"}
 LAYER_5 = {"brief", "description"}
@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{module: LAYER_0 for module in LAYER_1},
     "scenario": LAYER_0 | {"policy"},
     "evaluation": LAYER_0 | {"behaviour"},
+    "aggregation": LAYER_0 | {"accounts", "evaluation", "setting"},
     "setting": LAYER_0 | LAYER_1 | {"scenario"},
     "meanfield": LAYER_0 | LAYER_1 | {"scenario", "setting"},
     "engine": LAYER_0 | LAYER_1 | LAYER_2,
@@ -56,6 +57,7 @@ HEAVY = {
     "numba",
     "pandas",
     "plotly",
+    "psutil",
     "pyarrow",
     "scipy",
     "matplotlib",

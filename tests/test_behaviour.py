@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from econsim import arithmetic, behaviour, draws, meanfield
+from econsim import arithmetic, behaviour, draws, evaluation, meanfield
 
 # --- Rules are pure -----------------------------------------------------------------------------
 
@@ -397,6 +397,28 @@ def test_simulated_users_clear_their_hurdle(world: tuple[float, np.ndarray, np.n
 # --- Surplus --------------------------------------------------------------------------------------
 
 
+def surplus_share(inclusive: np.ndarray, beta: float) -> np.ndarray:
+    """Surplus of one set of options as a share of their mean net saving, node by node."""
+    nodes, weights = behaviour.surplus_nodes(evaluation.NODES)
+    odds, total = behaviour.exp(inclusive), np.zeros_like(inclusive)
+    for power, weight in zip(behaviour.node_powers(nodes, beta), weights, strict=True):
+        total = evaluation.surplus_node.rule(total, odds, power, weight)
+    return total
+
+
+def added_surplus_share(
+    top: float, before: float, added: float, beta: float, dissimilarity: float
+) -> float:
+    """Surplus that further options add as a share of their own mean net saving."""
+    nodes, weights = behaviour.surplus_nodes(evaluation.NODES)
+    powers = behaviour.node_powers(nodes, beta / dissimilarity)
+    args = [np.array([v]) for v in (before, added, top)]
+    total = np.zeros(1)
+    for power, weight in zip(powers, weights, strict=True):
+        total = evaluation.added_surplus_node.rule(total, *args, power, weight, dissimilarity)
+    return float(total[0])
+
+
 def surplus_integral(inclusive: float, beta: float) -> float:
     """The integral of the docstring by adaptive quadrature (with ``x = y ** 2``)."""
     odds = np.exp(inclusive)
@@ -410,7 +432,7 @@ def surplus_integral(inclusive: float, beta: float) -> float:
 @pytest.mark.parametrize("beta", [0.1, 0.3, 0.6, 1.0, 2.0, 3.0])
 def test_surplus_is_the_integral_it_claims_to_be(beta: float) -> None:
     inclusive = np.linspace(-14.0, 14.0, 57)
-    found = behaviour.surplus_share(inclusive, beta)
+    found = surplus_share(inclusive, beta)
     exact = np.array([surplus_integral(iv, beta) for iv in inclusive])
     error = np.abs(found / exact - 1.0)
     assert error.max() < 1e-3
@@ -421,7 +443,7 @@ def test_surplus_is_the_integral_it_claims_to_be(beta: float) -> None:
 @given(st.floats(0.1, 3.0), st.lists(st.floats(-30.0, 30.0), min_size=2, max_size=20, unique=True))
 def test_surplus_grows_with_the_inclusive_value(beta: float, values: list[float]) -> None:
     inclusive = np.sort(np.array(values))
-    share = behaviour.surplus_share(inclusive, beta)
+    share = surplus_share(inclusive, beta)
     assert (share >= 0.0).all() and (share <= 1.0).all()
     apart = np.diff(inclusive) > 1e-6
     assert (np.diff(share)[apart] >= 0.0).all()
@@ -431,7 +453,7 @@ def test_surplus_grows_with_the_inclusive_value(beta: float, values: list[float]
 
 def test_surplus_is_never_more_than_the_probability_of_use() -> None:
     inclusive = np.linspace(-10.0, 10.0, 101)
-    share = behaviour.surplus_share(inclusive, 0.6)
+    share = surplus_share(inclusive, 0.6)
     assert (share < behaviour.use_probability(inclusive)).all()
 
 
@@ -453,10 +475,8 @@ def test_added_surplus_is_the_integral_it_claims_to_be(beta: float, dissimilarit
             total = before + own
             return own / total * _nest_use(np.log(total), top, dissimilarity) if total else 0.0
 
-        found = behaviour.added_surplus_share(
-            np.array([top]), np.array([before]), np.array([added]), beta, dissimilarity
-        )
-        assert found[0] == pytest.approx(quad(chosen, 0.0, 1.0)[0], abs=2e-4)
+        found = added_surplus_share(top, before, added, beta, dissimilarity)
+        assert found == pytest.approx(quad(chosen, 0.0, 1.0)[0], abs=2e-4)
 
 
 @given(st.floats(-5.0, 3.0), st.floats(0.0, 5.0), st.floats(0.0, 5.0), st.floats(0.0, 5.0))
@@ -465,9 +485,6 @@ def test_options_that_are_added_never_lower_the_surplus(
 ) -> None:
     """Revealed preference: none at all, a worse set, a better set of open options, in order."""
     shares = [
-        behaviour.added_surplus_share(
-            np.array([top]), np.array([before]), np.array([added]), 0.6, 0.5
-        )[0]
-        for added in (0.0, worse, worse + more)
+        added_surplus_share(top, before, added, 0.6, 0.5) for added in (0.0, worse, worse + more)
     ]
     assert 0.0 == shares[0] <= shares[1] + 1e-15 <= shares[2] + 2e-15 <= 1.0

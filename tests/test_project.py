@@ -53,7 +53,9 @@ def locked() -> list[tuple[Requirement, int]]:
 
 
 def direct() -> list[Requirement]:
-    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    extras = PROJECT["optional-dependencies"]
+    # What only a benchmark compares with is not installed with the project.
+    lists = [PROJECT["dependencies"], *(extras[name] for name in extras if name != "benchmarks")]
     return [Requirement(text) for entries in lists for text in entries]
 
 

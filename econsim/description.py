@@ -14,8 +14,11 @@ import inspect
 import textwrap
 from types import ModuleType
 
-from econsim import accounts, behaviour, data, engine, policy, results, setting, supply
+from econsim import (
+    accounts, behaviour, data, engine, evaluation, policy, results, setting, supply,
+)  # fmt: skip
 from econsim import parameters as registry
+from econsim.compiled import Stage
 
 #: Files that :func:`pages` makes, relative to ``docs/``.
 ODD, CARDS = "odd.md", "assumptions.md"
@@ -105,9 +108,20 @@ def _rules(module: ModuleType) -> str:
     return "\n".join(parts)
 
 
+def _stages(module: ModuleType) -> str:
+    """What a module composes of the rules, on buffers of firms."""
+    rows = ["| stage | what it does | source hash |", "|---|---|---|"]
+    for name, stage in vars(module).items():
+        if isinstance(stage, Stage) and stage.rule.__module__ == module.__name__:
+            first = inspect.cleandoc(stage.rule.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+            first = first.replace("``", "`").replace("|", "\\|")
+            rows.append(f"| {name} | {first} | `{_rule_hash(stage.rule)}` |")
+    return "\n".join(rows)
+
+
 def _month() -> str:
     """The statements of a month, as written."""
-    source = textwrap.dedent(inspect.getsource(engine.Economy.month))
+    source = textwrap.dedent(inspect.getsource(engine.Worlds.month))
     tree = ast.parse(source).body[0]
     assert isinstance(tree, ast.FunctionDef)
     first = tree.body[1].lineno
@@ -189,6 +203,10 @@ same source serves the vectorised month, single Mesa agents and compiled code.
 ### Behaviour of firms
 
 {_rules(behaviour)}
+### Their composition: a firm's evaluation
+
+{_stages(evaluation)}
+
 ### Supply
 
 {_rules(supply)}

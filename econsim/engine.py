@@ -80,9 +80,29 @@ RECORDED = {
 class Firms:
     """The firms of one world, column by column: a view, sorted as the population.
 
-    What firms remember can be written through (``option``, ``tenure``, ``epoch``,
-    ``considering``, ``hurdle_money``, ``surplus``); everything else follows from a firm's
-    identity, its columns and the world's parameters, and is computed when asked for.
+    A firm has few columns of its own; the rest follows from its identity, these columns and the
+    world's parameters, and is computed when asked for (:meth:`of`).
+
+    Attributes:
+        cell: ``ndarray[firms]``, index into the cells.
+        ordinal: number within the cell; with the cell's code, the firm's identity.
+        persons: persons engaged.
+        option: current option, 0 none, ``k + 1``.
+        tenure: years of experience, in classes.
+        epoch: evaluation at which the firm's draws were last made.
+        considering: whether it considers AI.
+        hurdle_money, surplus: of the last evaluation, weighted, whole currency units a year.
+        maturity, deep, applicable, narrow: traits drawn at the start: digital maturity (0 or 1),
+            deep use, whether general-purpose AI applies to the firm, whether it uses narrow AI.
+        value_added: currency a year, prices of 2024, activity of the tables' year.
+        depth: share of the attainable saving realised.
+        scale, wedge, hurdle: see :class:`econsim.setting.Traits`.
+        threshold: cumulative hazard at which it begins to consider AI.
+        compliance: uniform draw; the firm can use an option available to a larger share.
+        key: start of the firm's own random numbers, uint64.
+        weight: enterprises in units of WEIGHT_UNIT, whole numbers.
+        weight_usage, weight_value, weight_scale: weight times usage (persons engaged times
+            depth), value added and set-up scale, whole numbers.
     """
 
     def __init__(
@@ -204,11 +224,7 @@ class Firms:
         raise AttributeError(f"firms have no column '{name}'")
 
 
-#: Columns that are computed when asked for: digital maturity (0 or 1), deep use, whether AI
-#: applies, narrow AI; value added (currency a year, prices of 2024); enterprises in units of
-#: WEIGHT_UNIT; share of the attainable saving realised; see :class:`econsim.setting.Traits`; the
-#: firm's key, its draw for partial availability and the cumulative hazard at which it begins to
-#: consider AI; and weight times usage (persons engaged times depth), value added and scale.
+#: Columns that are computed when asked for.
 DERIVED = (
     "maturity", "deep", "applicable", "narrow", "value_added", "weight", "depth", "scale",
     "wedge", "hurdle", "key", "compliance", "threshold", "weight_usage", "weight_value",
@@ -797,9 +813,9 @@ class Worlds:
         # Public administration, education and health are assumed to gain what the firms of
         # education and health gain; at cost their output does not show it.
         alike = self._constant.non_market
-        alike_gain = closed.contribution[:, alike].sum(axis=1) / flows.baseline[:, alike].sum(
-            axis=1
-        )
+        # Contiguous, so that each lane is added up in the order it has alone.
+        alike_gain = np.ascontiguousarray(closed.contribution[:, alike]).sum(axis=1)
+        alike_gain /= np.ascontiguousarray(flows.baseline[:, alike]).sum(axis=1)
         events = sums.events * unit
         single = {
             "government_consumption": 12.0 * book["government"],

@@ -271,9 +271,9 @@ def test_importing_econsim_is_light(tmp_path: Path) -> None:
 # --- One arithmetic ---------------------------------------------------------------------------
 
 # Where rules live. All functions of arithmetic.py and draws.py are rules; in the others those that
-# the module lists in RULES (names or the functions themselves) or decorates with @rule, and every
-# function of the same module that such a one calls.
-RULE_MODULES = ("arithmetic", "draws", "behaviour", "supply")
+# the module lists in RULES (names or the functions themselves) or makes stages of with @each, and
+# every function of the same module that such a one calls.
+RULE_MODULES = ("arithmetic", "draws", "behaviour", "supply", "population", "evaluation")
 ALL_ARE_RULES = ("arithmetic", "draws")
 
 NUMPY_FORBIDDEN = {
@@ -294,7 +294,7 @@ def rule_functions(path: Path) -> dict[str, ast.FunctionDef]:
         name
         for name, node in functions.items()
         for decorator in node.decorator_list
-        if re.fullmatch(r"(\w+\.)*rule(\(.*\))?", ast.unparse(decorator))
+        if re.fullmatch(r"(\w+\.)*each(\(.*\))?", ast.unparse(decorator))
     }
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
@@ -348,8 +348,7 @@ def test_rules_use_the_one_arithmetic(module: str) -> None:
     if not path.exists():
         pytest.skip(f"{path.name} does not exist yet")
     rules = rule_functions(path)
-    if module == "behaviour":
-        assert rules, "behaviour.py must list its rules in RULES"
+    assert rules, f"{module}.py has no rules"
     wrong = [
         f"{where(path, line)}: {what} in {name}"
         for name, function in rules.items()

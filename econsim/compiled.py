@@ -403,14 +403,18 @@ def twin() -> SimpleNamespace | None:
 def functions() -> dict[str, Any]:
     """Everything compiled, by name: rules, stages and kernels (tests look at single rules)."""
     with _lock:
-        return _compile()
+        return _compile(callable_from_python=True)
 
 
-def _compile() -> dict[str, Any]:
+def _compile(callable_from_python: bool = False) -> dict[str, Any]:
     import numba
     from numba.extending import overload
 
     options: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+    # What only compiled code calls needs no entry from Python or C, which take time to make.
+    inner = options if callable_from_python else {
+        **options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
+    }  # fmt: skip
 
     def at(buffer, i):
         """Entry ``i`` of an array, or a number itself."""
@@ -436,12 +440,12 @@ def _compile() -> dict[str, Any]:
         )
         namespace = {"rule": rule, "at": at}
         exec(text, namespace)
-        return numba.njit(**options)(namespace["loop"])
+        return numba.njit(**inner)(namespace["loop"])
 
     # What a function of the sources is replaced by, wherever a module refers to it.
-    known: dict[int, Any] = {id(np.where): numba.njit(**options, forceinline=True)(select)}
+    known: dict[int, Any] = {id(np.where): numba.njit(**inner, forceinline=True)(select)}
     for name, primitive in _loops().items():
-        known[id(globals()[name])] = numba.njit(**options)(primitive)
+        known[id(globals()[name])] = numba.njit(**inner)(primitive)
     found: dict[str, Any] = {}
     place = folder()
     for module_name in MODULES:
@@ -455,12 +459,12 @@ def _compile() -> dict[str, Any]:
                 continue
             copy = FunctionType(rule.__code__, own, rule.__name__, rule.__defaults__)
             if isinstance(value, Stage):
-                compiled = loop(value, numba.njit(**options, forceinline=True)(copy))
+                compiled = loop(value, numba.njit(**inner, forceinline=True)(copy))
             elif rule.__dict__.get("kind") == "kernel":
                 compiled = _kept(numba, copy, options, place)
             else:  # rules are put into the loops that call them, lists of stages are not
                 inline = rule.__dict__.get("kind") != "steps"
-                compiled = numba.njit(**options, forceinline=inline)(copy)
+                compiled = numba.njit(**inner, forceinline=inline)(copy)
             own[name] = found[name] = known[id(value)] = compiled
     return found
 

@@ -17,6 +17,7 @@ was made of; without such a folder it is compiled anew in each process, and with
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import logging
@@ -140,7 +141,7 @@ def post(n, totals, index, amounts):
 
 
 def weighted_sum(n, out, quantities, weights, kind, first):
-    """``out[first + i] = sum over rows r of quantities[r, first + i] * weights[r, kind]``, in order."""
+    """``out[c] = sum over rows r of quantities[r, c] * weights[r, kind]``, from ``first`` on."""
     total = np.zeros(n)
     for row in range(len(quantities)):
         total += quantities[row, first : first + n] * weights[row][kind]
@@ -264,10 +265,10 @@ def _loops() -> dict[str, Callable[..., Any]]:
         return total
 
     def same(n, a, b):
+        different = 0
         for i in range(n):
-            if a[i] != b[i]:
-                return False
-        return True
+            different += a[i] != b[i]
+        return different == 0
 
     def run_end(kinds, cells, first, last):
         kind = kinds[cells[first]]
@@ -320,17 +321,16 @@ def memory_available() -> float:
 
     there = float(psutil.virtual_memory().available)
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    try:
+    with contextlib.suppress(OSError, ValueError):  # no such limit ("max"), or another system
         there = min(there, float(limit.read_text()) - float(used.read_text()))
-    except (OSError, ValueError):  # no such limit ("max"), or another system
-        pass
     return there
 
 
 # --- Compilation --------------------------------------------------------------------------------
 
 _lock = threading.Lock()
-_twin: SimpleNamespace | None = None
+#: The kernels compiled in this process: none or one.
+_twins: list[SimpleNamespace] = []
 
 
 def available() -> bool:
@@ -382,8 +382,10 @@ def is_warm() -> bool:
     """Whether compiled code is at hand: in this process, or kept from an earlier one."""
     if not available():
         return False
-    place = None if _twin is not None else folder()
-    return _twin is not None or (place is not None and any(place.rglob("*.nbi")))
+    if _twins:
+        return True
+    place = folder()
+    return place is not None and any(place.rglob("*.nbi"))
 
 
 def twin() -> SimpleNamespace | None:
@@ -391,13 +393,12 @@ def twin() -> SimpleNamespace | None:
 
     Compilation itself happens when a kernel is first called with new kinds of arguments.
     """
-    global _twin
     if not available():
         return None
     with _lock:
-        if _twin is None:
-            _twin = SimpleNamespace(**_compile())
-    return _twin
+        if not _twins:
+            _twins.append(SimpleNamespace(**_compile()))
+    return _twins[0]
 
 
 def functions() -> dict[str, Any]:

@@ -15,8 +15,16 @@ import textwrap
 from types import ModuleType
 
 from econsim import (
-    accounts, behaviour, data, engine, evaluation, policy, results, setting, supply,
-)  # fmt: skip
+    accounts,
+    behaviour,
+    data,
+    engine,
+    evaluation,
+    policy,
+    results,
+    setting,
+    supply,
+)
 from econsim import parameters as registry
 from econsim.compiled import Stage
 

@@ -11,6 +11,7 @@ number of threads, blocks of any size, compiled or not, give the same bits.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +19,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from econsim import (
-    accounts, aggregation, behaviour, compiled, data, draws, evaluation, meanfield, population, setting, supply,
-)  # fmt: skip
+    accounts,
+    aggregation,
+    behaviour,
+    compiled,
+    data,
+    draws,
+    evaluation,
+    meanfield,
+    population,
+    setting,
+    supply,
+)
 from econsim.evaluation import GROUPS, WEIGHT_UNIT
 from econsim.scenario import Scenario
 from econsim.setting import Offers, Setting
@@ -387,7 +398,7 @@ def _constant_columns(stack: setting.Stack) -> _Constant:
 
 
 def _group_sums(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    """Sums over cells by group, ``[lanes, groups]``, each lane added up in the order of its cells."""
+    """Sums over cells by group, ``[lanes, groups]``: each lane in the order of its cells."""
     lanes = len(values)
     bins = np.arange(lanes)[:, None] * groups + group
     found = np.bincount(bins.ravel(), weights=values.ravel(), minlength=lanes * groups)
@@ -608,7 +619,7 @@ class Worlds:
         if lanes < 2 * threads:
             for own in self._own_sums:
                 for total, part in zip(self.sums, own, strict=True):
-                    total += part
+                    np.add(total, part, out=total)
                     part[:] = 0.0
 
     def _compare(self) -> None:
@@ -872,18 +883,18 @@ def is_worth_compiling(firm_months: float) -> bool:
     Numbers do not depend on it: loading or making compiled code takes a while, and small runs are
     quicker without.  Work adds up over the life of a process.
     """
-    global _work
-    _work += firm_months
-    if _work < WORTH_LOADING or not compiled.available():
+    _asked.append(firm_months)
+    work = sum(_asked)
+    if work < WORTH_LOADING or not compiled.available():
         return False
-    return _work >= WORTH_COMPILING or compiled.is_warm()
+    return work >= WORTH_COMPILING or compiled.is_warm()
 
 
-#: Firm-months asked for in this process so far.
-_work = 0.0
+#: Firm-months asked for in this process so far (the last few thousand runs).
+_asked: deque[float] = deque(maxlen=4096)
 
 
-class TooLarge(MemoryError):
+class TooLargeError(MemoryError):
     """A run that would not fit into the memory there is."""
 
 
@@ -922,7 +933,7 @@ def check_memory(rows: float, worlds: int, region: str, months: int, copies: int
         copies: processes that do this at once.
 
     Raises:
-        TooLarge: saying what is needed, what there is, and what would fit.
+        TooLargeError: saying what is needed, what there is, and what would fit.
     """
     cells = population.region_cells(region).count
     needed = copies * memory_needed(rows, worlds, cells, 8, months)
@@ -932,7 +943,7 @@ def check_memory(rows: float, worlds: int, region: str, months: int, copies: int
         each = (needed - fixed) / rows
         fits_rows = int(max((0.9 * there - fixed) / each, 0.0)) // 1000 * 1000
         advice = f"use --firms {fits_rows:_} or fewer" if fits_rows >= 1000 else "free some memory"
-        raise TooLarge(
+        raise TooLargeError(
             f"{rows:,.0f} firms in {worlds} scenarios need about {needed / 1e9:.1f} GB of memory, "
             f"{there / 1e9:.1f} GB are available: {advice}"
         )
@@ -1215,7 +1226,7 @@ def run_together(
         The economies at the end, each with its :class:`Record`.
 
     Raises:
-        TooLarge: it would not fit into memory.
+        TooLargeError: it would not fit into memory.
         Interrupted: by Ctrl-C; it carries what was done.
         econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
         econsim.policy.PolicyError, econsim.data.DataError: the run cannot be made as described.

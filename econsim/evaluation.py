@@ -676,8 +676,9 @@ def consider(people, ground, state, offer, numbers, sums, work, lane, n):
         gather(m, work.small[TRAITS], state.small[FLAGS, lane], work.whole[CANDIDATES])
         gather(m, work.real[SHIFT], offer.cell[CUMULATIVE, lane], work.whole[NUMBER])
         begins(
-            m, work.small[KEEP], work.address[OTHER_KEY], work.real[EFFORT], work.small[TRAITS], work.real[SHIFT],
-            numbers.of[CONSIDERING_SIZE, lane], numbers.of[CONSIDERING_MATURITY, lane],
+            m, work.small[KEEP], work.address[OTHER_KEY], work.real[EFFORT], work.small[TRAITS],
+            work.real[SHIFT], numbers.of[CONSIDERING_SIZE, lane],
+            numbers.of[CONSIDERING_MATURITY, lane],
         )  # fmt: skip
         m = compress(m, work.whole[CANDIDATES], work.whole[CANDIDATES], work.small[KEEP])
         if m > 0:
@@ -748,32 +749,34 @@ def appraise(people, ground, state, offer, numbers, work, lane, occasion, n):
         work.note[1] = lane
     gather(m, work.real[SHIFT], offer.cell[COMMON, lane], work.whole[CELL])
     own_traits(
-        m, work.real[EFFORT], work.real[UP_FRONT_WEIGHT], work.real[TRAIT], work.real[DEPTH], work.real[USE],
-        work.real[LOG_SIZE], work.real[PERSONS], work.small[TRAITS], work.real[SHIFT], numbers.of[SIZE_ELASTICITY, lane],
-        numbers.of[WEDGE, lane], numbers.of[HURDLE_SIZE, lane], numbers.of[HURDLE_MATURITY, lane],
+        m, work.real[EFFORT], work.real[UP_FRONT_WEIGHT], work.real[TRAIT], work.real[DEPTH],
+        work.real[USE], work.real[LOG_SIZE], work.real[PERSONS], work.small[TRAITS],
+        work.real[SHIFT], numbers.of[SIZE_ELASTICITY, lane], numbers.of[WEDGE, lane],
+        numbers.of[HURDLE_SIZE, lane], numbers.of[HURDLE_MATURITY, lane],
         numbers.of[LIGHT_DEPTH, lane],
     )  # fmt: skip
     kind = kind_of(ground.kind, work.whole[CELL], m)
     money_traits(
-        m, work.real[POTENTIAL], work.real[MOVE],
-        work.real[VALUE_ADDED], work.real[PERSONS], numbers.of[PRICE_INDEX, lane], offer.activity[lane],
-        offer.kind[MOVING, lane][kind],
+        m, work.real[POTENTIAL], work.real[MOVE], work.real[VALUE_ADDED], work.real[PERSONS],
+        numbers.of[PRICE_INDEX, lane], offer.activity[lane], offer.kind[MOVING, lane][kind],
     )  # fmt: skip
     for k in range(numbers.addresses.shape[0]):
         appraise_option(
-            m, work.option[NET, k], work.option[WORTH, k], work.option[VOUCHER, k],
-            work.real[USE], work.real[EFFORT], work.real[UP_FRONT_WEIGHT], work.real[POTENTIAL], work.real[DEPTH], work.real[TRAIT],
-            work.whole[NOW], work.real[MOVE], work.real[COMPLIANCE],
+            m, work.option[NET, k], work.option[WORTH, k], work.option[VOUCHER, k], work.real[USE],
+            work.real[EFFORT], work.real[UP_FRONT_WEIGHT], work.real[POTENTIAL], work.real[DEPTH],
+            work.real[TRAIT], work.whole[NOW], work.real[MOVE], work.real[COMPLIANCE],
             offer.option[BENEFIT_RATE, lane, k][kind], offer.option[SEAT_COST, lane, k][kind],
-            offer.option[SET_UP_ANNUITY, lane, k][kind], offer.option[HARDWARE_ANNUITY, lane, k][kind],
+            offer.option[SET_UP_ANNUITY, lane, k][kind],
+            offer.option[HARDWARE_ANNUITY, lane, k][kind],
             offer.option[RUNNING_COST, lane, k][kind], offer.option[TASTE, lane, k][kind],
             offer.option[AVAILABLE, lane, k][kind], offer.option[SET_UP_COST, lane, k][kind],
             offer.option[HARDWARE_COST, lane, k][kind], offer.kind[VOUCHER_RATE, lane][kind],
-            offer.kind[VOUCHER_CAP, lane][kind], numbers.of[SET_UP_LIFE, lane], k + 1, numbers.of[BETA, lane],
+            offer.kind[VOUCHER_CAP, lane][kind], numbers.of[SET_UP_LIFE, lane], k + 1,
+            numbers.of[BETA, lane],
         )  # fmt: skip
         utility_of(
-            m, work.option[UTILITY, k],
-            work.option[WORTH, k], work.option[DRAW, k], work.real[LOG_STABLE], numbers.of[DISSIMILARITY, lane],
+            m, work.option[UTILITY, k], work.option[WORTH, k], work.option[DRAW, k],
+            work.real[LOG_STABLE], numbers.of[DISSIMILARITY, lane],
         )  # fmt: skip
     return m
 
@@ -819,8 +822,8 @@ def surplus(numbers, work, lane, m):
         turn[family] = 1 - turn[family]
         there = 4 * family + turn[family]
         family_sum(
-            m, work.real[FAMILY + there], work.real[FAMILY + there + 2],
-            work.real[FAMILY + here], work.real[FAMILY + here + 2], work.option[WORTH, k], work.option[NET, k], largest,
+            m, work.real[FAMILY + there], work.real[FAMILY + there + 2], work.real[FAMILY + here],
+            work.real[FAMILY + here + 2], work.option[WORTH, k], work.option[NET, k], largest,
             dissimilarity,
         )  # fmt: skip
     closed, opened = turn[0], 4 + turn[1]
@@ -831,18 +834,18 @@ def surplus(numbers, work, lane, m):
     for node in range(NODES):
         here = node % 2
         surplus_node(
-            m, work.real[AMOUNT + 2 - here], work.real[AMOUNT + 1 + here], odds, numbers.powers[lane, 0, node],
-            numbers.node_weights[node],
+            m, work.real[AMOUNT + 2 - here], work.real[AMOUNT + 1 + here], odds,
+            numbers.powers[lane, 0, node], numbers.node_weights[node],
         )  # fmt: skip
         added_surplus_node(
             m, work.real[AMOUNT + 4 - here], work.real[AMOUNT + 3 + here],
-            work.real[FAMILY + closed], work.real[FAMILY + opened], largest, numbers.powers[lane, 1, node],
-            numbers.node_weights[node], dissimilarity,
+            work.real[FAMILY + closed], work.real[FAMILY + opened], largest,
+            numbers.powers[lane, 1, node], numbers.node_weights[node], dissimilarity,
         )  # fmt: skip
     surplus_money(
-        m, work.real[MONEY + 1],
-        largest, work.real[WEIGHT], work.real[FAMILY + closed], work.real[FAMILY + closed + 2], work.real[AMOUNT + 1],
-        work.real[FAMILY + opened], work.real[FAMILY + opened + 2], work.real[AMOUNT + 3],
+        m, work.real[MONEY + 1], largest, work.real[WEIGHT], work.real[FAMILY + closed],
+        work.real[FAMILY + closed + 2], work.real[AMOUNT + 1], work.real[FAMILY + opened],
+        work.real[FAMILY + opened + 2], work.real[AMOUNT + 3],
     )  # fmt: skip
 
 
@@ -858,18 +861,19 @@ def settle(ground, state, offer, numbers, sums, work, lane, chosen, n, m):
     pick(m, work.real[PAIR], work.option[NET], work.whole[NUMBER])
     pick(m, work.real[PAIR + 1], work.option[UTILITY], work.whole[NUMBER])
     hurdle_money(
-        m, work.real[MONEY], chosen, work.real[WEIGHT], work.real[PAIR], work.real[PAIR + 1], work.real[NO_OPTION],
-        numbers.of[BETA, lane],
+        m, work.real[MONEY], chosen, work.real[WEIGHT], work.real[PAIR], work.real[PAIR + 1],
+        work.real[NO_OPTION], numbers.of[BETA, lane],
     )  # fmt: skip
     places(
         m, work.whole[INDEX], work.whole[INDEX + 1], work.whole[INDEX + 2], work.whole[INDEX + 3],
-        work.whole[CELL], work.whole[NOW], chosen, work.small[TRAITS], work.whole[YEARS], work.whole[NEW_YEARS], ground.kind.shape[0],
+        work.whole[CELL], work.whole[NOW], chosen, work.small[TRAITS], work.whole[YEARS],
+        work.whole[NEW_YEARS], ground.kind.shape[0],
     )  # fmt: skip
     amounts(
-        m, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2], work.real[AMOUNT + 3], work.real[AMOUNT + 4],
-        work.real[AMOUNT + 5], work.real[AMOUNT + 6], work.real[AMOUNT + 7],
-        work.whole[NOW], chosen, work.real[WEIGHT], work.real[VALUE_ADDED], numbers.of[PRICE_INDEX, lane], work.real[USE],
-        work.real[EFFORT],
+        m, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2], work.real[AMOUNT + 3],
+        work.real[AMOUNT + 4], work.real[AMOUNT + 5], work.real[AMOUNT + 6], work.real[AMOUNT + 7],
+        work.whole[NOW], chosen, work.real[WEIGHT], work.real[VALUE_ADDED],
+        numbers.of[PRICE_INDEX, lane], work.real[USE], work.real[EFFORT],
     )  # fmt: skip
     for side in range(2):
         post(n, sums.value[lane], work.whole[INDEX + 2 + side], work.real[AMOUNT + side])
@@ -890,8 +894,8 @@ def settle(ground, state, offer, numbers, sums, work, lane, chosen, n, m):
     post(n, sums.cell[USERS, lane], work.whole[CELL], work.real[AMOUNT + 1])
     pick(m, work.real[PAIR], work.option[VOUCHER], work.whole[NUMBER])
     payments(
-        m, work.real[AMOUNT], work.real[AMOUNT + 1], work.whole[NOW], chosen, work.real[WEIGHT], work.real[PAIR],
-        work.real[MOVE],
+        m, work.real[AMOUNT], work.real[AMOUNT + 1], work.whole[NOW], chosen, work.real[WEIGHT],
+        work.real[PAIR], work.real[MOVE],
     )  # fmt: skip
     post(n, sums.cell[VOUCHERS, lane], work.whole[CELL], work.real[AMOUNT])
     post(n, sums.cell[MOVES, lane], work.whole[CELL], work.real[AMOUNT + 1])
@@ -998,8 +1002,9 @@ def compare_lanes(people, ground, state, numbers, sizes, counts, work, rows, lan
         gather(n, work.real[OLD_MONEY], state.money[SURPLUS, base], work.whole[ROWS])
         gather(n, work.real[LOG_SIZE], state.money[SURPLUS, lane], work.whole[ROWS])
         fates(
-            n, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2], work.real[AMOUNT + 3],
-            work.whole[NOW], work.whole[YEARS], work.real[OLD_MONEY], work.real[LOG_SIZE], work.real[WEIGHT], numbers.is_open[base],
+            n, work.real[AMOUNT], work.real[AMOUNT + 1], work.real[AMOUNT + 2],
+            work.real[AMOUNT + 3], work.whole[NOW], work.whole[YEARS], work.real[OLD_MONEY],
+            work.real[LOG_SIZE], work.real[WEIGHT], numbers.is_open[base],
         )  # fmt: skip
         for fate in range(4):
             post(n, counts[fate], work.whole[NUMBER], work.real[AMOUNT + fate])
@@ -1020,8 +1025,8 @@ def draw_traits(people, ground, state, numbers, chances, sums, work, rows, lanes
             gather(m, work.real[SHIFT], chances.shifts[0, lane], work.whole[CELL])
             gather(m, work.real[TRAIT], chances.shifts[1, lane], work.whole[CELL])
             fixed_traits(
-                m, work.small[TRAITS], work.address[KEY], work.real[LOG_SIZE], work.real[SHIFT], work.real[TRAIT],
-                chances.of[MATURITY_LEVEL, lane], chances.of[MATURITY_SIZE, lane],
+                m, work.small[TRAITS], work.address[KEY], work.real[LOG_SIZE], work.real[SHIFT],
+                work.real[TRAIT], chances.of[MATURITY_LEVEL, lane], chances.of[MATURITY_SIZE, lane],
                 chances.of[DEEP_SHARE, lane], chances.of[APPLICABLE_ODDS, lane],
                 chances.of[APPLICABLE_SIZE, lane], chances.of[NARROW_LEVEL, lane],
                 chances.of[NARROW_SIZE, lane], chances.of[NARROW_MATURITY, lane],

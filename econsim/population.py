@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -545,7 +546,7 @@ class _Passes:
         wanted = np.linspace(0, self.rows, threads + 1)[1:-1]
         inner = self.starts[np.searchsorted(self.starts, wanted)]
         edges = np.unique([0, *inner, self.rows]).tolist()
-        self.parts = list(zip(edges[:-1], edges[1:], strict=True))
+        self.parts = list(pairwise(edges))
         self.buffers = [
             (
                 np.ones((3, width), dtype=np.int64),

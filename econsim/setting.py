@@ -740,7 +740,7 @@ class Considering:
         """One month of spreading: ``Lambda += p * pace + q * peers`` once AI is known."""
         share = np.zeros_like(self.cumulative)
         for lane in np.flatnonzero(values["considering.peers"] != 0.0):
-            share[lane] = self.peers(lane)
+            share[lane] = self.peers(int(lane))
         known = (month >= values["considering.start"])[:, None]
         more = behaviour.considering_pressure(
             values["considering.hazard"][:, None], pace, values["considering.peers"][:, None],

@@ -274,11 +274,11 @@ def test_compilation_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_small_work_is_not_worth_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_work", 0.0)
+    engine._asked.clear()
     monkeypatch.setattr(compiled, "is_warm", lambda: False)
     assert not engine.is_worth_compiling(engine.WORTH_LOADING)
     assert engine.is_worth_compiling(engine.WORTH_COMPILING)
-    monkeypatch.setattr(engine, "_work", 0.0)
+    engine._asked.clear()
     monkeypatch.setattr(compiled, "is_warm", lambda: True)
     assert not engine.is_worth_compiling(0.5 * engine.WORTH_LOADING)
     # Work adds up over the life of a process.
@@ -292,7 +292,7 @@ def test_what_does_not_fit_is_refused_before_it_starts(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled, "memory_available", lambda: 1.0e9)
-    with pytest.raises(engine.TooLarge, match=r"need about 1\.\d GB .* 1\.0 GB are available"):
+    with pytest.raises(engine.TooLargeError, match=r"need about 1\.\d GB .* 1\.0 GB are available"):
         engine.run_together([build(), build(name="b")], rows="full", seed=1)
     with pytest.raises(MemoryError, match=r"use --firms [\d_]+ or fewer"):
         engine.check_memory(1e8, 2, "EU27", 180)
@@ -308,3 +308,30 @@ def test_the_estimate_of_memory_is_near_what_is_held(build: Build) -> None:
     fixed = engine.memory_needed(0.0, 1, cells, options, 12)
     assert held / 100_000 == 35.0
     assert 1.0 <= (estimate - fixed) / held < 1.2
+
+
+def test_an_interrupted_run_keeps_what_it_did(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Ctrl-C leaves the months that were done as a valid folder that says how much it is."""
+    from econsim import cli, results
+
+    month = engine.Worlds.month
+
+    def until(self: engine.Worlds, decide: Any = None) -> None:
+        if self.period == 45:
+            raise KeyboardInterrupt
+        month(self, decide)
+
+    monkeypatch.setattr(engine.Worlds, "month", until)
+    place = tmp_path / "out"
+    names = ["eu-diverse", "eu-restrictive", "--firms", "1000", "--replicates", "1", "--out"]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", *names, str(place)])
+    assert ended.value.code == 130
+    assert "36 of 180 months of 1 replicate" in capsys.readouterr().err
+    stored = results.load(place)
+    assert [r.scenario for r in stored] == ["eu-diverse", "eu-restrictive"]
+    assert all(r.months == 36 and r.manifest["months"] == 36 for r in stored)
+    assert stored[0].manifest["partial"] == "36 of 180 months of 1 replicate"
+    assert results.compare(stored[1], stored[0]).difference("gdp", 2023).mean == 0.0

@@ -166,11 +166,8 @@ def test_no_strength_is_no_change(name: str) -> None:
     without = run(*limit.beside, parameters=limit.parameters)
     having = run(*limit.beside, limit.item, parameters=limit.parameters)
     assert unequal(series(without), series(having), limit.own) == []
-    assert all(
-        np.array_equal(a, b) for a, b in zip(
-            without.record.year_end.values(), having.record.year_end.values(), strict=True
-        )
-    )  # fmt: skip
+    for column in ("option", "tenure", "surplus"):
+        assert np.array_equal(getattr(without.firms, column), getattr(having.firms, column))
 
 
 # --- More strength, more effect -------------------------------------------------------------------

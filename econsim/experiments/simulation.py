@@ -10,7 +10,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -234,6 +234,7 @@ def _partial(
     """Results of what was done: whole replicates, or the months of an only one."""
     found = {}
     for name, scenarios in groups.items():
+        certificate: dict[str, object] = {}
         own = [t for n, t in tasks if n == name]
         whole = [t for t in own if t.replicate in finished[name]]
         if whole:
@@ -254,12 +255,13 @@ def _partial(
             )
             found[name] = _gather(name, scenarios, own[:1], {own[0].replicate: done})
             extent = f"{months} of {scenarios[0].run.months} months of 1 replicate"
-            for result in found[name]:
-                result.manifest["months"] = months
+            certificate["months"] = months
         else:
             continue
-        for result in found[name]:
-            result.manifest["partial"] = extent
+        certificate["partial"] = extent
+        found[name] = [
+            replace(result, manifest={**result.manifest, **certificate}) for result in found[name]
+        ]
     return found
 
 
@@ -363,7 +365,7 @@ def simulate(
 
     Raises:
         Interrupted: by Ctrl-C; it carries what was done.
-        econsim.engine.TooLarge: it would not fit into memory.
+        econsim.engine.TooLargeError: it would not fit into memory.
         econsim.population.PopulationError, econsim.meanfield.MeanFieldError,
         econsim.policy.PolicyError, econsim.data.DataError: the run cannot be made as described.
     """

@@ -162,7 +162,7 @@ def pick(n, out, rows, number):
 
 
 def whole_sum(n, amounts):
-    """Sum of whole numbers."""
+    """Sum of whole numbers (or whether there is any: positive if one is)."""
     return float(amounts[:n].sum())
 
 

@@ -461,7 +461,7 @@ def utility_of(worth, draw, log_stable, dissimilarity):
 @each(2)
 def first_choice(no_option):
     """Before any option is looked at: use none."""
-    return no_option, where(no_option > 0.0, 0, 0)
+    return no_option, 0
 
 
 @each(2)
@@ -689,7 +689,7 @@ def consider(people, ground, state, offer, numbers, sums, work, lane, n):
 
 @steps
 def identify(people, ground, numbers, work, rows, m):
-    """Cells of the first ``m`` rows into ``number`` and their keys into ``old_epoch``."""
+    """Cells of the first ``m`` rows into NUMBER, and their keys into OTHER_KEY."""
     gather(m, work.whole[NUMBER], people.cell, rows)
     gather(m, work.address[IDENTITY], ground.identity, work.whole[NUMBER])
     gather(m, work.address[ORDINAL], people.ordinal, rows)
@@ -837,11 +837,14 @@ def surplus(numbers, work, lane, m):
             m, work.real[AMOUNT + 2 - here], work.real[AMOUNT + 1 + here], odds,
             numbers.powers[lane, 0, node], numbers.node_weights[node],
         )  # fmt: skip
-        added_surplus_node(
-            m, work.real[AMOUNT + 4 - here], work.real[AMOUNT + 3 + here],
-            work.real[FAMILY + closed], work.real[FAMILY + opened], largest,
-            numbers.powers[lane, 1, node], numbers.node_weights[node], dissimilarity,
-        )  # fmt: skip
+    if whole_sum(m, work.real[FAMILY + opened]) > 0.0:  # some firm has an open option
+        for node in range(NODES):
+            here = node % 2
+            added_surplus_node(
+                m, work.real[AMOUNT + 4 - here], work.real[AMOUNT + 3 + here],
+                work.real[FAMILY + closed], work.real[FAMILY + opened], largest,
+                numbers.powers[lane, 1, node], numbers.node_weights[node], dissimilarity,
+            )  # fmt: skip
     surplus_money(
         m, work.real[MONEY + 1], largest, work.real[WEIGHT], work.real[FAMILY + closed],
         work.real[FAMILY + closed + 2], work.real[AMOUNT + 1], work.real[FAMILY + opened],

@@ -22,13 +22,16 @@ import econsim
 from econsim import parameters as registry
 
 if TYPE_CHECKING:
+    from econsim.experiments.execution import Forecast, Tally
     from econsim.experiments.headline import GridPoint
+    from econsim.experiments.store import Store
+    from econsim.experiments.study import ExecutorFile
     from econsim.results import Comparison, Results
     from econsim.scenario import Scenario
 
 logger = logging.getLogger("econsim")
 
-WRONG_INPUT, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 4, 5, 130
+WRONG_INPUT, SOME_FAILED, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 3, 4, 5, 130
 
 #: The pairs that run when no scenario is named.
 HEADLINE_PAIRS = (("eu-diverse", "eu-restrictive"), ("us-diverse", "us-restrictive"))
@@ -462,6 +465,227 @@ def compare(
     _say(_caution(first))
 
 
+# --- studies -----------------------------------------------------------------------------------
+
+StoreArgument = Annotated[Path, typer.Argument(metavar="STORE", help="folder of a run store")]
+AllowIncomplete = Annotated[
+    bool, typer.Option("--allow-incomplete", help="go on when runs are missing, and say so")
+]
+
+
+def _duration(seconds: float) -> str:
+    """A length of time in words: ``40 s``, ``12 min``, ``3.5 h``, ``6.2 days``."""
+    if seconds != seconds:
+        return "unknown"
+    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            digits = 1 if unit == "h" else 0
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds / 86_400:.1f} days"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000.0 or unit == "GB":
+            break
+        size /= 1000.0
+    return f"{size:.3g} {unit}"
+
+
+@contextmanager
+def _sweep_progress(total: int) -> Iterator[Callable[[Tally], None] | None]:
+    """Runs done, rate and time left: a bar on a terminal, a line every half minute elsewhere."""
+    import time
+
+    if _is_quiet():
+        yield None
+        return
+
+    def words(tally: Tally) -> str:
+        failed = f", {tally.failed:,} failed" if tally.failed else ""
+        rate = f"{tally.rate:.3g} runs/min, " if tally.made else ""
+        return (
+            f"{tally.done:,} of {tally.total:,} runs{failed}, {rate}"
+            f"{_duration(tally.seconds_left)} left"
+        )
+
+    if not sys.stderr.isatty():
+        said = time.monotonic()
+
+        def line(tally: Tally) -> None:
+            nonlocal said
+            if time.monotonic() - said > 30.0:
+                said = time.monotonic()
+                sys.stderr.write(words(tally) + "\n")
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task("starting", total=total)
+        yield lambda tally: bar.update(
+            job, completed=tally.done + tally.failed, description=words(tally)
+        )
+
+
+@app.command()
+def sweep(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="study file or shipped name")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="the store (default: results/STUDY)")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="number of runs, disk, memory, time; stores nothing")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a store")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="make failed runs again (implies --resume)")
+    ] = False,
+    replicates: Replicates = None,
+    executor: Annotated[
+        str | None, typer.Option("--executor", help="threads, processes or dask")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="address of a Dask scheduler")
+    ] = None,
+    workers: Workers = None,
+    only: Annotated[
+        str | None, typer.Option("--only", help="make one run here, show its error, store nothing")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make every run of a study, once; what is finished is kept whatever happens."""
+    from econsim.experiments import execution
+    from econsim.experiments import study as studies
+    from econsim.experiments.store import Store, StoreError
+
+    given = studies.load(study)
+    if replicates is not None:
+        given = given.with_replicates(replicates)
+    place = out or Path("results") / given.name
+    chosen = _executor(given.executor, executor, scheduler, workers)
+    if only is not None:
+        variant, replicate, values = execution.make_one(given, only)
+        _say(f"arm {variant.arm}, point {variant.point}, replicate {replicate}")
+        for key, value in values.items():
+            _say(f"{key} = {value!r}")
+        return
+    if dry_run:
+        _show_forecast(execution.forecast(given, place, chosen), place, as_json)
+        return
+    if Store.exists(place):
+        if not (resume or retry_failed):
+            raise StoreError(
+                f"'{place}' already holds a run store: go on with --resume, or use another --out"
+            )
+        store = Store.open(place, given)
+    else:
+        _check_writable(place)
+        store = Store.create(place, given)
+    with _sweep_progress(store.plan.runs) as report:
+        tally = execution.sweep(store, executor=chosen, retry_failed=retry_failed, progress=report)
+    if as_json:
+        _say(json.dumps({"store": str(place), "total": tally.total, "done": tally.done,
+                         "failed": tally.failed, "made": tally.made,
+                         "stopped": tally.stopped, "torn": tally.torn}, indent=1))  # fmt: skip
+    else:
+        if tally.torn:
+            _say(f"note: {tally.torn}")
+        _say(f"{tally.done:,} of {tally.total:,} runs, {tally.failed:,} failed; stored in {place}")
+    if tally.stopped:
+        sys.stderr.write(f"error: stopped early: {tally.stopped}\n")
+    if tally.failed:
+        for message, count, command in _failures(store):
+            sys.stderr.write(f"failed: {count} x {message}\n  reproduce: {command}\n")
+        raise typer.Exit(SOME_FAILED)
+
+
+def _executor(
+    given: ExecutorFile, kind: str | None, scheduler: str | None, workers: int | None
+) -> ExecutorFile:
+    """The study's executor with what the command line changes."""
+    if kind is not None and kind not in ("threads", "processes", "dask"):
+        hint = registry.nearest(kind, ("threads", "processes", "dask"))
+        raise registry.ParameterError(
+            f"--executor '{kind}' is none of threads, processes, dask{hint}"
+        )
+    if kind is None and scheduler is not None:
+        kind = "dask"
+    change = {"kind": kind, "scheduler": scheduler, "workers": workers}
+    return given.model_copy(update={k: v for k, v in change.items() if v is not None})
+
+
+def _failures(store: Store) -> list[tuple[str, int, str]]:
+    """Messages of failed runs, how often each, and a command that reproduces one."""
+    found: dict[str, tuple[int, str]] = {}
+    for record in store.contents().failed.values():
+        message = f"[{record.error['stage']}] {record.error['message']}"
+        count, command = found.get(message, (0, record.error["reproduce"]))
+        found[message] = (count + 1, command)
+    ordered = sorted(found.items(), key=lambda item: -item[1][0])
+    return [(message, count, command) for message, (count, command) in ordered]
+
+
+def _show_forecast(found: Forecast, place: Path, as_json: bool) -> None:
+    if as_json:
+        _say(json.dumps(vars(found), indent=1))
+        return
+    low, high = found.seconds
+    _say(
+        f"{found.runs:,} runs ({found.arms} arms x {found.points:,} points x {found.replicates} "
+        "replicates, runs that are the same scenario counted once)\n"
+        f"disk: {_bytes(found.disk)} in {place} ({_bytes(found.free)} free)\n"
+        f"memory: about {_bytes(found.memory)} with {found.workers} workers\n"
+        f"time: {_duration(low)} to {_duration(high)} ({found.pilots} pilot runs; nothing stored)"
+    )
+
+
+@app.command()
+def status(
+    store: StoreArgument,
+    query: Annotated[
+        str | None,
+        typer.Option("--sql", help="ask in SQL (DuckDB): tables runs, kept, points, plan"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How far a sweep is, from any shell, also while it runs."""
+    import time
+
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    if query is not None:
+        table = opened.query(query)
+        _say(table.to_json(orient="records", indent=1) if as_json else table.to_string(index=False))
+        return
+    contents = opened.contents()
+    total = int(opened.manifest["runs"])
+    running = opened.in_use()
+    now = time.time()
+    recent = [r.made["at"] for r in contents.done.values() if now - r.made["at"] < 600.0]
+    rate = 60.0 * len(recent) / max(now - min(recent), 1.0) if running and recent else 0.0
+    left = total - len(contents.done) - len(contents.failed)
+    if as_json:
+        _say(json.dumps({"title": opened.study.title, "total": total, "done": len(contents.done),
+                         "failed": len(contents.failed), "running": running,
+                         "runs_per_minute": rate, "torn": list(contents.torn),
+                         "repeated": len(contents.repeated)}, indent=1))  # fmt: skip
+        return
+    _say(f"{opened.study.title}\n{len(contents.done):,} of {total:,} runs, "
+         f"{len(contents.failed):,} failed, {left:,} to be made; "
+         f"{'running' if running else 'not running'}")  # fmt: skip
+    if rate:
+        _say(f"{rate:.3g} runs/min, {_duration(60.0 * left / rate)} left")
+    if contents.torn and not running:
+        _say(f"note: {contents.torn_words()}")
+    for message, count, command in _failures(opened):
+        _say(f"failed: {count} x {message}\n  reproduce: {command}")
+
+
 # --- scenarios and parameters ------------------------------------------------------------------
 
 
@@ -555,8 +779,10 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Show what differs between two effective scenarios."""
+    from econsim.scenario import differences
+
     first, second = _load_all([a, b], None)
-    found = list(_differences(first.canonical(), second.canonical(), ""))
+    found = list(differences(first.canonical(), second.canonical()))
     if as_json:
         _say(json.dumps([{"key": k, "a": x, "b": y} for k, x, y in found], indent=1))
     elif not found:
@@ -567,19 +793,6 @@ def diff(
 
 def _short(value: Any) -> str:
     return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
-
-
-def _differences(x: Any, y: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(x, dict) and isinstance(y, dict):
-        for name in dict.fromkeys((*x, *y)):
-            yield from _differences(x.get(name), y.get(name), f"{key}.{name}" if key else name)
-    elif isinstance(x, list) and isinstance(y, list):
-        for number in range(max(len(x), len(y))):
-            left = x[number] if number < len(x) else None
-            right = y[number] if number < len(y) else None
-            yield from _differences(left, right, f"{key}[{number + 1}]")
-    elif x != y:
-        yield key, x, y
 
 
 @app.command()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from econsim.experiments.headline import GridPoint
     from econsim.experiments.store import Store
     from econsim.experiments.study import ExecutorFile
+    from econsim.findings import Finding
     from econsim.results import Comparison, Results
     from econsim.scenario import Scenario
 
@@ -684,6 +685,247 @@ def status(
         _say(f"note: {contents.torn_words()}")
     for message, count, command in _failures(opened):
         _say(f"failed: {count} x {message}\n  reproduce: {command}")
+
+
+Outcome = Annotated[
+    str, typer.Option("--outcome", help="a kept number, such as gdp@2035 or use:10-249@2035")
+]
+Arm = Annotated[
+    str | None, typer.Option("--arm", help="compared with the first arm (default: the last)")
+]
+FigureFolder = Annotated[
+    Path | None, typer.Option("--out", help="folder for the figure: HTML, drawn data, provenance")
+]
+
+
+def _tell(finding: Finding, out: Path | None, as_json: bool) -> None:
+    """Print a finding's sentence, and write its figures where asked."""
+    written = []
+    if out is not None:
+        _check_writable(out)
+        out.mkdir(parents=True, exist_ok=True)
+        for figure in finding.figures:
+            # One copy of the drawing library lies beside the pages: no network is needed.
+            figure.plotly().write_html(out / f"{figure.name}.html", include_plotlyjs="directory")
+            (out / f"{figure.name}.csv").write_text(figure.csv(), encoding="utf-8")
+            (out / f"{figure.name}.json").write_text(figure.json(), encoding="utf-8")
+            written.append(str(out / f"{figure.name}.html"))
+        (out / "finding.txt").write_text(finding.sentence + "\n", encoding="utf-8")
+    if as_json:
+        drawn = {f.name: json.loads(f.json())["data"] for f in finding.figures}
+        _say(json.dumps({"sentence": finding.sentence, "figures": written, "data": drawn},
+                        indent=1))  # fmt: skip
+        return
+    for figure in finding.figures:
+        data = figure.data
+        if "text" not in data.columns:
+            continue
+        _table(
+            figure.subtitle, ("", "value"),
+            [(str(r["label"]), str(r["text"])) for r in data.to_dict("records")],
+        )  # fmt: skip
+    _say(finding.sentence)
+    for path in written:
+        _say(f"wrote {path}")
+
+
+@app.command()
+def answer(
+    store: StoreArgument,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer the question that a study's file asks: its sentence and its figure."""
+    from econsim import findings
+    from econsim.experiments.store import Store
+
+    with _progress("analysing") as report:
+        finding = findings.answer(
+            Store.open(store), allow_incomplete=allow_incomplete, progress=report
+        )
+    _tell(finding, out, as_json)
+
+
+@app.command("sensitivity")
+def sensitivity_(
+    store: StoreArgument,
+    outcome: Outcome = "gdp",
+    arm: Arm = None,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """What matters: Sobol or Morris indices with intervals, convergence, value of information."""
+    from econsim import findings
+    from econsim.experiments import sensitivity as indices
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    kept, chosen = opened.study.keep(outcome), _arm(opened, arm)
+    finding = findings.importance(opened, kept, chosen, allow_incomplete)
+    _tell(finding, out, as_json)
+    if not as_json:
+        found = indices.of_responses(
+            opened.responses(kept, allow_incomplete=allow_incomplete), chosen
+        )
+        sizes = sorted(found.convergence)
+        _table(
+            "Convergence of total indices over base samples",
+            ("", *(f"{size:,}" for size in sizes)),
+            [
+                (
+                    i.factor,
+                    *(
+                        next(f"{j.total:.2g}" for j in found.convergence[size]
+                             if j.factor == i.factor)
+                        for size in sizes
+                    ),
+                )
+                for i in found.indices
+            ],
+        )  # fmt: skip
+
+
+def _arm(store: Store, name: str | None) -> str:
+    from econsim.findings import last_arm
+
+    if name is None:
+        return last_arm(store)
+    if name not in store.study.arms:
+        hint = registry.nearest(name, store.study.arms)
+        raise registry.ParameterError(f"no arm '{name}' in '{store.study.name}'{hint}")
+    return name
+
+
+@app.command()
+def discover(
+    store: StoreArgument,
+    outcome: Outcome = "gdp",
+    arm: Arm = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="a case is an effect of at least so much")
+    ] = 0.0,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """When does it reverse?  Ranges of parameters (PRIM) with their stability, in a sentence."""
+    from econsim import findings
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    with _progress("searching") as report:
+        finding = findings.reversal(
+            opened, opened.study.keep(outcome), _arm(opened, arm), threshold, allow_incomplete,
+            report,
+        )  # fmt: skip
+    _tell(finding, out, as_json)
+
+
+@app.command()
+def rank(
+    store: StoreArgument,
+    outcome: Outcome = "gni",
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="effect that a policy should reach")
+    ] = 0.0,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Policies by regret and satisficing over a study's futures; break-even misuse cost."""
+    from econsim import findings
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    finding = findings.ranking(opened, opened.study.keep(outcome), threshold, allow_incomplete)
+    _tell(finding, out, as_json)
+
+
+@app.command()
+def decompose(
+    a: Annotated[
+        str, typer.Argument(help="scenario whose effect is shared out")
+    ] = "eu-restrictive",
+    b: Annotated[str, typer.Argument(help="scenario it is compared with")] = "eu-diverse",
+    outcome: Annotated[
+        str, typer.Option("--outcome", help="see 'econsim list --outcomes'")
+    ] = "gdp_gain",
+    year: Annotated[int | None, typer.Option("--year")] = None,
+    firms: Firms = None,
+    replicates: Replicates = 4,
+    seed: Seed = 1,
+    months: Months = None,
+    out: FigureFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why: the effect of A against B shared out over mechanisms (Shapley), on paired runs."""
+    from econsim import findings
+    from econsim.experiments import decomposition
+    from econsim.experiments.simulation import manifest, replicate_seed
+
+    rows = _rows(firms) or 4_000
+    acted, reference = _load_all([a, b], months)
+    first_seed, count = _seed(seed) or 0, replicates or 4
+    with _progress("switching mechanisms") as report:
+        found = decomposition.decompose(
+            reference, acted, outcome, year, rows=rows, replicates=count, seed=first_seed,
+            progress=report,
+        )  # fmt: skip
+    seeds = [replicate_seed(first_seed, r) for r in range(count)]
+    provenance = {
+        "n": count,
+        "results": [{"scenario": s.name, **manifest(s, rows, seeds)} for s in (reference, acted)],
+    }
+    drawn = findings.mechanisms(found, reference.region, provenance)
+    _tell(findings.Finding(found.sentence(), (drawn,)), out, as_json)
+
+
+@app.command()
+def emulate(
+    store: StoreArgument,
+    outcome: Outcome = "gdp",
+    arm: Arm = None,
+    at: Annotated[
+        list[str] | None, typer.Option("--at", help="NAME=VALUE, repeated: preview this point")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="file for the fitted emulator (.json)")
+    ] = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a surrogate to a study for instant previews, with its own held-out error."""
+    from econsim.experiments import emulator
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    found = opened.responses(opened.study.keep(outcome), allow_incomplete=allow_incomplete)
+    fitted = emulator.fit(found, _arm(opened, arm))
+    preview = None
+    if at:
+        point = {}
+        for text in at:
+            name, _, value = text.partition("=")
+            try:
+                point[name] = float(value)
+            except ValueError:
+                raise registry.ParameterError(f"--at '{text}' is not NAME=NUMBER") from None
+        preview = fitted.preview(point)
+    if out is not None:
+        fitted.save(out)
+    if as_json:
+        _say(json.dumps({"outcome": fitted.outcome, "unit": fitted.unit,
+                         "held_out_error": fitted.error, "coverage": fitted.coverage,
+                         "explained": fitted.explained,
+                         "preview": None if preview is None else list(preview)}, indent=1)
+             )  # fmt: skip
+        return
+    _say(found.caution() + fitted.sentence())
+    if preview is not None:
+        _say(f"{fitted.outcome} there: {preview[0]:.4g} ({preview[1]:.4g} to {preview[2]:.4g}) "
+             f"{fitted.unit}; a preview, not a run")  # fmt: skip
 
 
 # --- scenarios and parameters ------------------------------------------------------------------

@@ -562,11 +562,16 @@ class Responses:
         """The number in an arm, ``ndarray[points, replicates]``."""
         return np.asarray(self.values[list(self.study.arms).index(arm)])
 
-    def effects(self, arm: str) -> np.ndarray:
-        """Arm minus baseline, paired, ``ndarray[points, replicates]``; levels with one arm."""
+    def effects(self, arm: str, against: str | None = None) -> np.ndarray:
+        """Arm minus another, paired, ``ndarray[points, replicates]``; levels with one arm.
+
+        Args:
+            arm: name.
+            against: its reference (default: the baseline).
+        """
         if len(self.study.arms) == 1 or self.kept.paired:
             return self.levels(arm)
-        return self.levels(arm) - self.levels(self.study.baseline)
+        return self.levels(arm) - self.levels(against or self.study.baseline)
 
     def unit(self, difference: bool = True) -> str:
         """Unit of the number, or of its difference."""
@@ -631,7 +636,7 @@ def _check_same(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -
                 continue
             raise StoreError(
                 f"'{folder}' holds {a} replicates, the study asks for {b}: runs are never thrown "
-                "away; use another --out"
+                f"away; give --replicates {a} (or more), or use another --out"
             )
         if key == "points":
             continue  # told below, when nothing else explains it

@@ -172,6 +172,7 @@ class AnalysisFile(Strict):
     kind: Literal["surface", "sensitivity", "arms", "ranking", "discovery"]
     outcome: str
     arm: str | None = None
+    against: dict[str, str] = Field(default_factory=dict, description="arm: its reference")
     threshold: float = 0.0
 
 
@@ -978,7 +979,8 @@ def _analysis(document: Document, top: StudyFile, study: Study) -> AnalysisFile 
         study.keep(entry.outcome)
     except StudyError as error:
         raise _error(document, ("analysis", "outcome"), str(error)) from None
-    if entry.arm is not None and entry.arm not in study.arms:
-        hint = registry.nearest(entry.arm, study.arms)
-        raise _error(document, ("analysis", "arm"), f"no arm '{entry.arm}'{hint}")
+    for name in (*([entry.arm] if entry.arm else ()), *entry.against, *entry.against.values()):
+        if name not in study.arms:
+            hint = registry.nearest(name, study.arms)
+            raise _error(document, ("analysis",), f"no arm '{name}'{hint}")
     return entry

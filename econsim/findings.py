@@ -150,7 +150,7 @@ def information(
         [
             Row(
                 i.factor, 100 * i.shrink, 100 * i.low, 100 * i.high,
-                text=f"{100 * i.shrink:.0f} %", faint=not i.low > 0.0,
+                text=f"{100 * i.shrink:.0f} %", faint=not i.clear,
             )
             for i in value
         ],

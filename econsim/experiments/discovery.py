@@ -143,14 +143,11 @@ def _peel(
         if found is None:
             return samples.min(axis=0), samples.max(axis=0)
         path = found.peeling_trajectory
-        # The largest box dense enough; if none is, the one that best joins coverage and density.
-        dense = np.flatnonzero(path["density"].to_numpy() >= threshold)
-        joint = (path["density"] * path["coverage"]).to_numpy()
-        pick = (
-            int(dense[np.argmax(path["coverage"].to_numpy()[dense])])
-            if len(dense)
-            else int(np.argmax(joint))
-        )
+        coverage, density = path["coverage"].to_numpy(), path["density"].to_numpy()
+        # Of the boxes that are dense enough (of all, if none is) the one that best joins both.
+        joint = 2.0 * coverage * density / np.maximum(coverage + density, 1e-300)
+        dense = density >= threshold
+        pick = int(np.argmax(np.where(dense, joint, -1.0) if dense.any() else joint))
         limits = found.box_lims[pick]
     return (
         limits.iloc[0][names].to_numpy(dtype=float),

@@ -297,6 +297,8 @@ class Information:
             chance alone would show.
         low, high: 90 % bootstrap interval.
         width: expected width of the band then, in the response's unit.
+        clear: whether it narrows the band more than any shuffle of its values does, and the
+            interval holds no zero.
     """
 
     factor: str
@@ -304,6 +306,7 @@ class Information:
     low: float
     high: float
     width: float
+    clear: bool
 
 
 def information(
@@ -340,36 +343,43 @@ def information(
 
     now = width(y)
     if not now > 0.0:
-        return now, [Information(n, 0.0, 0.0, 0.0, now) for n in names if n != DUMMY]
+        return now, [Information(n, 0.0, 0.0, 0.0, now, False) for n in names if n != DUMMY]
 
     def within(column: np.ndarray, values: np.ndarray) -> float:
         order = np.argsort(column, kind="stable")
         parts = np.array_split(values[order], slices)
         return sum(width(p) * len(p) for p in parts) / len(values)
 
-    shuffles = [
-        within(draws.uniforms(seed, f"information shuffle {k}", count), y) / now for k in range(40)
-    ]
-    chance = float(np.mean(shuffles))
+    def shuffled(values: np.ndarray, number: int) -> float:
+        return within(draws.uniforms(seed, f"information shuffle {number}", count), values)
 
-    def shrink(column: np.ndarray, values: np.ndarray, whole: float) -> float:
-        return 1.0 - within(column, values) / (whole * chance)
-
+    shuffles = [shuffled(y, k) for k in range(60)]
+    chance, luckiest = float(np.mean(shuffles)), min(shuffles)
+    resampled = []
+    for k in range(100):
+        pick = (draws.uniforms(seed, f"information resample {k}", count) * count).astype(int)
+        # Repeated points narrow every slice; the shuffle of the same points does so alike.
+        resampled.append((pick, float(np.mean([shuffled(y[pick], 4 * k + j) for j in range(4)]))))
     found = []
     for number, name in enumerate(names):
         if name == DUMMY:
             continue
         column = x[:, number]
-        value = shrink(column, y, now)
-        again = []
-        for k in range(100):
-            pick = (draws.uniforms(seed, f"information resample {k}", count) * count).astype(int)
-            whole = width(y[pick])
-            if whole > 0.0:
-                again.append(shrink(column[pick], y[pick], whole))
+        inside = within(column, y)
+        value = 1.0 - inside / chance
+        again = [
+            1.0 - within(column[pick], y[pick]) / alike for pick, alike in resampled if alike > 0.0
+        ]
         low, high = np.quantile(again, [0.05, 0.95])
         found.append(
-            Information(name, value, float(low), float(high), now * (1.0 - max(value, 0.0)))
+            Information(
+                name,
+                value,
+                float(low),
+                float(high),
+                now * (1.0 - max(value, 0.0)),
+                bool(low > 0.0 and inside < luckiest),
+            )  # fmt: skip
         )
     return now, sorted(found, key=lambda i: -i.shrink)
 
@@ -392,7 +402,7 @@ def independent(responses: Responses, arm: str) -> tuple[list[str], np.ndarray, 
 
 def information_sentence(now: float, found: Sequence[Information], words: str, unit: str) -> str:
     """The value of information in a sentence."""
-    clear = [i for i in found if i.low > 0.0]
+    clear = [i for i in found if i.clear]
     head = (
         f"The band of {words} (middle {100 * BAND:.0f} % over the study) is {now:.3g} {unit} wide"
     )

@@ -587,7 +587,7 @@ def _batch_size(store: Store, executor: ExecutorFile, runs: int) -> int:
     size = executor.batch or (BATCH_DASK if executor.kind == "dask" else BATCH)
     workers = executor.workers or os.cpu_count() or 1
     arms = len(store.study.arms)
-    return max(1, min(size, runs // (4 * workers * arms)))
+    return max(1, min(size, runs // (8 * workers * arms)))
 
 
 def _drive(store: Store, workers: Workers, todo: Iterable[Batch]) -> Iterator[Reports]:

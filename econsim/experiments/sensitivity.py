@@ -379,7 +379,7 @@ def information(
                 float(high),
                 now * (1.0 - max(value, 0.0)),
                 bool(low > 0.0 and inside < luckiest),
-            )  # fmt: skip
+            )
         )
     return now, sorted(found, key=lambda i: -i.shrink)
 

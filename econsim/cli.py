@@ -1039,17 +1039,21 @@ def _short(value: Any) -> str:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(help="scenario files or names")],
+    files: Annotated[list[str], typer.Argument(help="scenario or study files or names")],
     as_json: AsJson = False,
 ) -> None:
-    """Validate scenario files; all are checked, and the first error of each is shown."""
+    """Validate scenario and study files; all are checked, the first error of each is shown."""
+    from econsim.experiments import study as studies
     from econsim.scenario import ScenarioError, load
 
     wrong = {}
     good = {}
     for name in files:
         try:
-            good[name] = load(name).hash()
+            if studies.is_study(name):
+                good[name] = studies.digest(studies.load(name).canonical())
+            else:
+                good[name] = load(name).hash()
         except ScenarioError as error:
             wrong[name] = str(error)
     if as_json:
@@ -1064,9 +1068,14 @@ def check(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    study: Annotated[bool, typer.Option("--study", help="of study files instead")] = False,
+) -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from econsim.scenario import schema as build
+    if study:
+        from econsim.experiments.study import schema as build
+    else:
+        from econsim.scenario import schema as build
 
     _say(json.dumps(build(), indent=1))
 

@@ -283,3 +283,28 @@ def test_a_wrong_study_exits_with_two_and_writes_nothing(
         assert ended.value.code == 2
         assert message in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["wrong.yaml"]
+
+
+def test_studies_are_checked_like_scenarios(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps(BODY), encoding="utf-8")
+    for name in (str(path), "openness-gradient", "us-diverse"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["check", name])
+        assert not ended.value.code
+        assert capsys.readouterr().out.startswith(f"ok  {name}  ")
+    path.write_text(json.dumps(BODY | {"arms": {"a": "us-divers"}}), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["check", str(path)])
+    assert ended.value.code == 2
+    assert "did you mean 'us-diverse'" in capsys.readouterr().err
+
+
+def test_the_schema_of_studies_names_every_key() -> None:
+    found = study.schema()
+    assert set(found["properties"]) >= {"arms", "uncertainties", "levers", "outcomes", "analysis"}
+    kinds = [d["properties"]["design"]["const"] for d in
+             found["properties"]["uncertainties"]["items"]["anyOf"]]  # fmt: skip
+    assert kinds == list(study.DESIGNS)

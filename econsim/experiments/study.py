@@ -658,6 +658,40 @@ def loads(
     return _build(Document(f"{name}.yaml", text), name, beside, text, points)
 
 
+def schema() -> dict[str, Any]:
+    """JSON Schema of study files, for editors."""
+    result = StudyFile.model_json_schema()
+    definitions = result.setdefault("$defs", {})
+
+    def body(model: type[Strict]) -> dict[str, Any]:
+        made = model.model_json_schema(by_alias=True)
+        definitions.update(made.pop("$defs", {}))
+        return made
+
+    properties = result["properties"]
+    designs = {"anyOf": [body(model) for model in DESIGNS.values()]}
+    properties["uncertainties"] = {"type": "array", "items": designs}
+    properties["levers"] = {"type": "array", "items": body(LeverFile)}
+    properties["outcomes"] = {"type": "array", "minItems": 1, "items": body(OutcomeFile)}
+    properties["run"] = body(Run)
+    properties["executor"] = body(ExecutorFile)
+    properties["analysis"] = body(AnalysisFile)
+    result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    result["title"] = "econsim study"
+    return result
+
+
+def is_study(name: str | Path) -> bool:
+    """Whether a name is a shipped study's, or a file has the keys of one."""
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        return str(name) in shipped() and str(name) not in scenarios.shipped()
+    if not path.is_file():
+        return False
+    value = scenarios.read(path).value
+    return isinstance(value, dict) and "arms" in value
+
+
 def _build(
     document: Document, name: str, beside: Path | None, text: str, matrix: str | None = None
 ) -> Study:

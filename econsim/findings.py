@@ -16,9 +16,10 @@ import numpy as np
 from econsim import figures
 from econsim.experiments import discovery, robustness, sensitivity
 from econsim.experiments.decomposition import Decomposition
+from econsim.experiments.design import DUMMY
 from econsim.experiments.headline import LAMBDA, OPEN_SHARE
 from econsim.experiments.store import Responses, Store, StoreError
-from econsim.experiments.study import DUMMY, Kept
+from econsim.experiments.study import Kept
 from econsim.figures import Figure, Row, Words
 from econsim.results import Estimate, estimate
 

@@ -12,8 +12,9 @@ import pytest
 
 from econsim import draws, engine, scenario, setting
 from econsim.experiments import decomposition, discovery, emulator, robustness, sensitivity
+from econsim.experiments.design import DUMMY, Morris, Sobol, sample
 from econsim.experiments.store import Responses, StoreError
-from econsim.experiments.study import DUMMY, Kept, Morris, Sobol, Study, loads, sample
+from econsim.experiments.study import Kept, Study, loads
 from econsim.scenario import Scenario
 
 # --- Sobol and Morris: a function whose indices are known -----------------------------------------
@@ -31,7 +32,7 @@ def ishigami(x: np.ndarray) -> np.ndarray:
 
 
 def saltelli(samples: int) -> tuple[list[str], np.ndarray]:
-    points = sample(Sobol(design="sobol", samples=samples, ranges=ISHIGAMI), None)
+    points = sample(Sobol(design="sobol", samples=samples, ranges=ISHIGAMI))
     return list(points[0]), np.array([list(p.values()) for p in points])
 
 
@@ -95,7 +96,7 @@ def test_samples_that_do_not_match_the_design_are_refused(
 
 def test_morris_finds_the_effects_of_a_sum() -> None:
     given = Morris(design="morris", trajectories=20, ranges={"a": (0.0, 2.0), "b": (5.0, 6.0)})
-    points = sample(given, None)
+    points = sample(given)
     names, x = list(points[0]), np.array([list(p.values()) for p in points])
     found = sensitivity.morris(names, x, 3.0 * x[:, 0] - x[:, 1], 4)
     effects = {i.factor: (i.first, i.total, i.spread) for i in found.indices}

@@ -12,7 +12,8 @@ import pytest
 
 from econsim import cli
 from econsim.experiments import study
-from econsim.experiments.study import DUMMY, Study, StudyError
+from econsim.experiments.design import DESIGNS, DUMMY, StudyError
+from econsim.experiments.study import Study
 from econsim.scenario import ScenarioError
 
 BODY: dict[str, Any] = {
@@ -125,6 +126,42 @@ def test_an_ensemble_comes_from_a_file(tmp_path: Path, ending: str) -> None:
     del body["uncertainties"][0]["members"]
     with pytest.raises(StudyError, match=r"did you mean 'choice\.lambda'"):
         study.loads(json.dumps(body), beside=tmp_path)
+
+
+def test_a_weighted_ensemble_stands_by_equal_members_and_may_leave_axes_alone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "e.csv").write_text(
+        "region,member,weight,scored_weight,choice.lambda,benefit.saving,ban.reentry_share\n"
+        "US,a,0.7,0.1,0.3,0.2,0.4\nUS,b,0.3,0.9,0.5,0.25,0.6\nEU27,c,1,1,0.6,0.3,0.5\n"
+    )
+    design = {"design": "ensemble", "file": "e.csv", "members": 2, "without": ["choice.lambda"]}
+    axis = {"design": "grid", "values": {"choice.lambda": [0.2, 0.8]}}
+    given = study.loads(json.dumps(BODY | {"uncertainties": [axis, design]}), beside=tmp_path)
+    savings = [p.uncertainties["benefit.saving"] for p in given.points]
+    assert savings == [0.2, 0.25] * 2  # places 1/4 and 3/4 of the weights
+    design["members"] = 1
+    given = study.loads(json.dumps(BODY | {"uncertainties": [axis, design]}), beside=tmp_path)
+    assert [p.uncertainties["benefit.saving"] for p in given.points] == [0.2, 0.2]
+    point = given.points[0]
+    ban = dict(given.at("restrictive", point).instruments)
+    assert [i.reentry_share for i in ban.values()] == [0.4]
+    assert given.at("diverse", point).instruments == ()
+    design["without"] = ["choice.lamda"]
+    with pytest.raises(StudyError, match="to leave out"):
+        study.loads(json.dumps(BODY | {"uncertainties": [design]}), beside=tmp_path)
+
+
+def test_the_share_that_re_enters_varies_like_a_parameter() -> None:
+    given = load(uncertainties=[{"design": "grid", "values": {"ban.reentry_share": [0.0, 1.0]}}])
+    assert study.plan(given, 1).runs == 3 * 2  # the diverse arm has no ban
+    message = refused(
+        json.dumps(
+            BODY
+            | {"uncertainties": [{"design": "grid", "values": {"ban.reentry_share": [0.0, 2.0]}}]}
+        )
+    )
+    assert "ban.reentry_share: 2.0 is outside 0 to 1" in message
 
 
 def test_identity_follows_what_decides_numbers_and_nothing_else() -> None:
@@ -307,4 +344,4 @@ def test_the_schema_of_studies_names_every_key() -> None:
     assert set(found["properties"]) >= {"arms", "uncertainties", "levers", "outcomes", "analysis"}
     kinds = [d["properties"]["design"]["const"] for d in
              found["properties"]["uncertainties"]["items"]["anyOf"]]  # fmt: skip
-    assert kinds == list(study.DESIGNS)
+    assert kinds == list(DESIGNS)

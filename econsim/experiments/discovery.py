@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from econsim import draws
-from econsim.experiments.study import DUMMY, StudyError
+from econsim.experiments.design import DUMMY, StudyError
 from econsim.results import ResultsError
 
 #: Share of points that a peel takes off, and least share that a box holds.

@@ -20,8 +20,8 @@ import numpy as np
 from econsim import draws
 from econsim import parameters as registry
 from econsim.experiments import sensitivity
+from econsim.experiments.design import DUMMY
 from econsim.experiments.store import Responses
-from econsim.experiments.study import DUMMY
 from econsim.results import ResultsError
 
 SCHEMA_VERSION = 1

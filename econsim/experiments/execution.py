@@ -42,6 +42,7 @@ from pathlib import Path
 import numpy as np
 
 from econsim.experiments import study as studies
+from econsim.experiments.design import StudyError
 from econsim.experiments.simulation import Done, Task, perform
 from econsim.experiments.store import (
     SCHEMA_VERSION,
@@ -300,7 +301,7 @@ def make_one(study: Study, run: str) -> tuple[Variant, int, dict[str, float]]:
         if variant.run(study.replicate_seed(replicate)).startswith(run)
     ]
     if len(found) != 1:
-        raise studies.StudyError(
+        raise StudyError(
             f"{'no run' if not found else f'{len(found)} runs'} of '{study.name}' begin with "
             f"'{run}': the study or the model has changed, or give more of it"
         )
@@ -492,7 +493,7 @@ def _workers(store: Store, executor: ExecutorFile) -> Iterator[Workers]:
     workers: Workers
     if executor.kind == "dask":
         if not executor.scheduler:
-            raise studies.StudyError("the dask executor needs --scheduler ADDRESS")
+            raise StudyError("the dask executor needs --scheduler ADDRESS")
         workers = _Cluster(store, executor.scheduler)
     elif executor.kind == "processes" and count > 1:
         workers = _Processes(store, count)

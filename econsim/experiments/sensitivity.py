@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from econsim import draws
+from econsim.experiments.design import DUMMY, Morris, Sobol, StudyError, problem
 from econsim.experiments.store import Responses
-from econsim.experiments.study import DUMMY, Morris, Sobol, StudyError, problem
 from econsim.results import CONFIDENCE
 
 #: Bootstrap resamples of every interval here.

@@ -41,6 +41,7 @@ import numpy as np
 import econsim
 from econsim import data
 from econsim.experiments import study as studies
+from econsim.experiments.design import StudyError
 from econsim.experiments.study import Kept, Plan, Study
 from econsim.results import ResultsError
 from econsim.scenario import differences
@@ -624,7 +625,7 @@ def _own_plan(folder: Path, manifest: Mapping[str, Any]) -> Plan:
         study = studies.loads(texts[0], name, Path(beside) if beside else None, texts[1])
         study = study.with_replicates(int(manifest["study"]["run"]["replicates"]))
         return Plan.read(study, texts[2])
-    except (studies.StudyError, KeyError, TypeError, ValueError) as error:
+    except (StudyError, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"the store '{folder}' cannot be read: {error}") from None
 
 

@@ -17,7 +17,6 @@ import hashlib
 import io
 import itertools
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -31,92 +30,26 @@ from econsim import data, engine, policy, results
 from econsim import parameters as registry
 from econsim import scenario as scenarios
 from econsim.experiments import simulation
+from econsim.experiments.design import (
+    ATTRIBUTES,
+    DESIGNS,
+    DUMMY,
+    STRUCTURED,
+    Ensemble,
+    Grid,
+    Listed,
+    Ranges,
+    StudyError,
+    sample,
+)
 from econsim.policy import Month
 from econsim.scenario import Document, Run, Scenario, ScenarioError, Strict
 
-#: Name of the factor that acts on nothing: what an index says of it is noise.
-DUMMY = "dummy"
-#: Most points of a design: beyond it a mistyped number is more likely than a wish.
+#: Most points of a study: beyond it a mistyped number is more likely than a wish.
 MAXIMUM_POINTS = 1_000_000
 
 
-class StudyError(ScenarioError):
-    """A study that cannot be run as written; the message names file and line."""
-
-
-# --- what a file may hold --------------------------------------------------------------------
-
-Ranges = dict[str, tuple[float, float]]
-Seed = Field(default=1, ge=0, le=2**31 - 1)
-
-
-class Grid(Strict):
-    """Every combination of listed values."""
-
-    design: Literal["grid"]
-    values: dict[str, tuple[float, ...]] = Field(min_length=1)
-
-
-class LatinHypercube(Strict):
-    """Latin hypercube over ranges (uniform)."""
-
-    design: Literal["lhs"]
-    samples: int = Field(ge=2, le=100_000)
-    seed: int = Seed
-    ranges: Ranges = Field(min_length=1)
-
-
-class Sobol(Strict):
-    """Saltelli's design for Sobol indices: ``samples * (factors + 2)`` points."""
-
-    design: Literal["sobol"]
-    samples: int = Field(ge=4, le=65536)
-    seed: int = Seed
-    ranges: Ranges = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _power(self) -> Sobol:
-        if self.samples & (self.samples - 1):
-            near = 2 ** round(math.log2(self.samples))
-            raise ValueError(f"samples must be a power of 2 (such as {near})")
-        return self
-
-
-class Morris(Strict):
-    """Morris's elementary effects: ``trajectories * (factors + 1)`` points."""
-
-    design: Literal["morris"]
-    trajectories: int = Field(ge=2, le=10_000)
-    levels: int = Field(default=4, ge=4, le=32, multiple_of=2)
-    seed: int = Seed
-    ranges: Ranges = Field(min_length=1)
-
-
-class Listed(Strict):
-    """Points written out."""
-
-    design: Literal["list"]
-    points: tuple[dict[str, float], ...] = Field(min_length=1)
-
-
-class Ensemble(Strict):
-    """Parameter sets of a file: CSV with one column a parameter, or a YAML list of mappings."""
-
-    design: Literal["ensemble"]
-    file: str = Field(min_length=1)
-    members: int | None = Field(default=None, ge=1)
-
-
-DESIGNS: dict[str, type[Strict]] = {
-    "grid": Grid,
-    "lhs": LatinHypercube,
-    "sobol": Sobol,
-    "morris": Morris,
-    "list": Listed,
-    "ensemble": Ensemble,
-}
-#: Designs whose points belong together: they cannot be crossed with another design.
-STRUCTURED = ("sobol", "morris")
+# --- what a file may hold ---------------------------------------------------------------------
 
 
 class LeverFile(Strict):
@@ -249,8 +182,20 @@ class Point:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """What is changed in the scenario: the uncertainties without the dummy."""
-        return {k: v for k, v in self.uncertainties.items() if k != DUMMY}
+        """Parameters that are changed in the scenario."""
+        return {k: v for k, v in self.uncertainties.items() if k != DUMMY and k not in ATTRIBUTES}
+
+    def revised(
+        self, instruments: Sequence[tuple[str, policy.Dated]]
+    ) -> tuple[tuple[str, policy.Dated], ...]:
+        """Instruments with the attributes that vary."""
+        change = {
+            a: self.uncertainties[n] for n, a in ATTRIBUTES.items() if n in self.uncertainties
+        }
+        return tuple(
+            (label, i.model_copy(update={a: v for a, v in change.items() if hasattr(i, a)}))
+            for label, i in instruments
+        )
 
 
 @dataclass(frozen=True)
@@ -312,10 +257,11 @@ class Study:
             for lever in self.levers
             if arm in lever.arms
         ]
-        parameters = point.parameters
-        if not parameters and not added:
+        if not point.uncertainties and not added:
             return base
-        return base.with_changes(parameters=parameters, instruments=(*base.instruments, *added))
+        return base.with_changes(
+            parameters=point.parameters, instruments=(*point.revised(base.instruments), *added)
+        )
 
     def replicate_seed(self, replicate: int) -> int:
         """Seed of a replicate; the same for all arms and points."""
@@ -513,99 +459,6 @@ def plan(study: Study, schema: int) -> Plan:
                 variants[key] = Variant(key, arm, point.number)
             places[arm, point.number] = order[key]
     return Plan(study, tuple(variants.values()), places)
-
-
-# --- designs ---------------------------------------------------------------------------------
-
-
-def problem(ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
-    """The factors as SALib wants them, with the dummy last."""
-    return {
-        "num_vars": len(ranges) + 1,
-        "names": [*ranges, DUMMY],
-        "bounds": [*(list(r) for r in ranges.values()), [0.0, 1.0]],
-    }
-
-
-def sample(design: Strict, beside: Path | None) -> list[dict[str, float]]:
-    """The points of one design, as mappings from parameter to value.
-
-    Raises:
-        StudyError: an ensemble's file cannot be used.
-    """
-    if isinstance(design, Grid):
-        names = list(design.values)
-        return [
-            dict(zip(names, chosen, strict=True))
-            for chosen in itertools.product(*design.values.values())
-        ]
-    if isinstance(design, LatinHypercube):
-        from scipy.stats import qmc
-
-        unit = qmc.LatinHypercube(len(design.ranges), rng=design.seed).random(design.samples)
-        low, high = (np.array([r[i] for r in design.ranges.values()]) for i in (0, 1))
-        return _rows(list(design.ranges), low + unit * (high - low))
-    if isinstance(design, Sobol):
-        from SALib.sample import sobol
-
-        given = problem(design.ranges)
-        found = sobol.sample(given, design.samples, calc_second_order=False, seed=design.seed)
-        return _rows(given["names"], found)
-    if isinstance(design, Morris):
-        from SALib.sample import morris
-
-        given = problem(design.ranges)
-        found = morris.sample(
-            given, design.trajectories, num_levels=design.levels, seed=design.seed
-        )
-        return _rows(given["names"], found)
-    if isinstance(design, Listed):
-        return [dict(p) for p in design.points]
-    assert isinstance(design, Ensemble)
-    return _members(design, beside)
-
-
-def _rows(names: Sequence[str], matrix: np.ndarray) -> list[dict[str, float]]:
-    return [dict(zip(names, map(float, row), strict=True)) for row in matrix]
-
-
-def _members(design: Ensemble, beside: Path | None) -> list[dict[str, float]]:
-    path = Path(design.file)
-    if not path.is_absolute() and beside is not None:
-        path = beside / path
-    if path.suffix == ".csv":
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise StudyError(f"ensemble '{path}' cannot be read: {reason}") from None
-        members = []
-        for number, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
-            try:
-                members.append({k: float(v) for k, v in row.items() if k in registry.PARAMETERS})
-            except (TypeError, ValueError):
-                raise StudyError(f"{path}:{number}: not a row of numbers") from None
-            unknown = [k for k in row if k not in registry.PARAMETERS and k != "member"]
-            if unknown:
-                hint = registry.nearest(str(unknown[0]), registry.PARAMETERS)
-                raise StudyError(f"{path}:1: unknown parameter '{unknown[0]}'{hint}")
-    else:
-        document = scenarios.read(path)
-        value = document.value
-        if not isinstance(value, list) or not all(isinstance(m, dict) for m in value):
-            raise document.error((), "an ensemble is a list of 'parameter: value' mappings")
-        members = [dict(m) for m in value]
-    if not members:
-        raise StudyError(f"{path}:1: the ensemble has no members")
-    if any(set(m) != set(members[0]) for m in members):
-        raise StudyError(f"{path}: members do not all give the same parameters")
-    if design.members is not None:
-        if design.members > len(members):
-            raise StudyError(
-                f"{path}: {design.members} members are asked for, the file has {len(members)}"
-            )
-        members = members[: design.members]
-    return members
 
 
 # --- reading files ---------------------------------------------------------------------------
@@ -868,7 +721,7 @@ def _uncertainties(
         if not sampled:
             continue
         try:
-            mine = sample(design, beside)
+            mine = sample(design, beside, next(iter(arms.values())).region)
         except StudyError as error:
             raise _error(document, (*place, "file"), str(error)) from None
         if isinstance(design, Ensemble):
@@ -878,8 +731,11 @@ def _uncertainties(
             for name, value in values.items():
                 if name == DUMMY:
                     continue
+                if name in ATTRIBUTES and not 0.0 <= value <= 1.0:
+                    raise _error(document, place, f"{name}: {value!r} is outside 0 to 1")
                 try:
-                    registry.get(name).check(value)
+                    if name not in ATTRIBUTES:
+                        registry.get(name).check(value)
                 except registry.ParameterError as error:
                     raise _error(document, place, str(error)) from None
         if len(crossed) * len(mine) > MAXIMUM_POINTS:
@@ -927,6 +783,9 @@ def _check_name(
     number: int,
 ) -> None:
     """An uncertainty varies in one design only, is no lever, and is alike in all arms."""
+    if name in ATTRIBUTES:
+        _claim(document, place, name, owner, number)
+        return
     try:
         parameter = registry.get(name)
     except registry.ParameterError as error:
@@ -943,12 +802,7 @@ def _check_name(
             document, place, f"'{name}' is a lever: vary it under 'levers', not under "
             "'uncertainties'",
         )  # fmt: skip
-    if name in owner:
-        raise _error(
-            document, place, f"designs overlap: '{name}' is varied by design {owner[name] + 1} and "
-            f"by design {number + 1}",
-        )  # fmt: skip
-    owner[name] = number
+    _claim(document, place, name, owner, number)
     values = {arm: s.values[name] for arm, s in arms.items()}
     if len(set(values.values())) > 1:
         shown = ", ".join(f"{arm} {value:g}" for arm, value in values.items())
@@ -956,6 +810,17 @@ def _check_name(
             document, place, f"'{name}' differs between arms ({shown}): a design would overwrite "
             "what tells them apart",
         )  # fmt: skip
+
+
+def _claim(
+    document: Document, place: tuple[Any, ...], name: str, owner: dict[str, int], number: int
+) -> None:
+    if name in owner:
+        raise _error(
+            document, place, f"designs overlap: '{name}' is varied by design {owner[name] + 1} and "
+            f"by design {number + 1}",
+        )  # fmt: skip
+    owner[name] = number
 
 
 def _levers(document: Document, top: StudyFile, arms: Mapping[str, Scenario]) -> tuple[Lever, ...]:

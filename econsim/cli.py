@@ -706,7 +706,11 @@ def _tell(finding: Finding, out: Path | None, as_json: bool) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for figure in finding.figures:
             # One copy of the drawing library lies beside the pages: no network is needed.
-            figure.plotly().write_html(out / f"{figure.name}.html", include_plotlyjs="directory")
+            figure.plotly().write_html(
+                out / f"{figure.name}.html",
+                include_plotlyjs="directory",
+                config={"displayModeBar": False},
+            )
             (out / f"{figure.name}.csv").write_text(figure.csv(), encoding="utf-8")
             (out / f"{figure.name}.json").write_text(figure.json(), encoding="utf-8")
             written.append(str(out / f"{figure.name}.html"))

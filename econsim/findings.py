@@ -105,6 +105,11 @@ def importance(store: Store, kept: Kept, arm: str, allow_incomplete: bool = Fals
     sentence = found.caution() + indices.sentence(what[:1].upper() + what[1:])
     clear = {i.factor for i in indices.clear()}
     sobol = indices.method == "sobol"
+    title = f"{what[:1].upper()}{what[1:]}: no factor is clear of the dummy"
+    if clear:
+        first = indices.clear()[0]
+        share = f" ({100 * first.total:.0f} % of its variance)" if sobol else ""
+        title = f"{what[:1].upper()}{what[1:]}: {first.factor} matters most{share}"
     drawn = figures.rows(
         "sensitivity",
         [
@@ -116,7 +121,7 @@ def importance(store: Store, kept: Kept, arm: str, allow_incomplete: bool = Fals
         ],
         "Sobol total index" if sobol else f"mean absolute effect over the range, {found.unit()}",
         _words(
-            store, found, sentence.removeprefix(found.caution()),
+            store, found, title,
             f"{'Share of the variance' if sobol else 'Movement'} of {what}, {found.unit()}.",
             "Bars: 95 % bootstrap intervals; grey: not clear of the dummy factor.",
         ),
@@ -146,6 +151,13 @@ def information(
     now, value = sensitivity.information(names, samples, effects)
     what = f"the effect of '{arm}' on {kept.words()}"
     told = sensitivity.information_sentence(now, value, what, found.unit())
+    best = next((i for i in value if i.clear), None)
+    title = f"No one number would clearly narrow the band of {what}"
+    if best is not None:
+        title = (
+            f"Knowing {best.factor} would narrow the band of {what} most, by "
+            f"{100 * best.shrink:.0f} %"
+        )
     drawn = figures.rows(
         "value_of_information",
         [
@@ -157,7 +169,7 @@ def information(
         ],
         "percent by which the band would narrow",
         _words(
-            store, found, told, f"Band of {what} (middle 90 % over the study) if one number were "
+            store, found, title, f"Band of {what} (middle 90 % over the study) if one number were "
             "known.", "Bars: 90 % bootstrap intervals; what chance alone shows is taken off.",
         ),
     )  # fmt: skip
@@ -252,8 +264,12 @@ def arms(store: Store, kept: Kept, allow_incomplete: bool = False) -> Finding:
         else (f"{kept.words()}, {unit}: ")
     )
     sentence += "; ".join(told)
+    ordered = sorted(rows, key=lambda r: r.value)
+    least, most = (f"{r.label} {r.text}" for r in (ordered[0], ordered[-1]))
+    span = least if len(rows) == 1 else f"from {least} to {most}"
+    title = f"{kept.words()}: {span} {unit.partition(' per year')[0]}"
     words = _words(
-        store, found, sentence, f"Paired difference in {kept.words()}, {unit}.",
+        store, found, title, f"Paired difference in {kept.words()}, {unit}.",
         "Thin bars: 95 % intervals over replicates (Monte Carlo noise); wide bars: range over the "
         "study's points; grey: the interval holds zero.",
     )  # fmt: skip
@@ -295,7 +311,9 @@ def ranking(
             sentence += " " + even.sentence()
             break
     words = _words(
-        store, found, sentence.removeprefix(found.caution()),
+        store, found,
+        f"{kept.words()}: '{ranked.standings[0].arm}' has the smallest largest regret over "
+        f"{ranked.futures:,} futures",
         f"Effect on {kept.words()} against '{study.baseline}', {ranked.unit}; beside it the "
         f"largest regret, and the share of futures that reach {threshold:g}.",
         f"Wide bars: middle 90 % of {ranked.futures} futures; thin bars: 95 % interval of the "
@@ -337,8 +355,11 @@ def reversal(
         text = f"{low:.3g} to {high:.3g}" if limits else "any"
         row = Row(name, (left + right) / 2, left, right, 0.0, 100.0, text, limits is None)
         rows.append((limits is None, i, row))
+    where = ", ".join(r.parameter for r in box.restrictions)
     words = _words(
-        store, found, sentence.removeprefix(found.caution()),
+        store, found,
+        f"{event}: {100 * box.cases / box.points:.0f} % of futures"
+        + (f", told apart by {where}" if where else ""),
         f"Box in which {event}: percent of each parameter's range in the study.",
         f"Wide bars: the range studied; thin bars: the box. {box.resamples} bootstrap resamples; "
         "grey: any value.",
@@ -358,8 +379,11 @@ def mechanisms(found: Decomposition, region: str, provenance: dict[str, Any]) ->
         )
         for p in found.parts
     ]  # fmt: skip
+    largest = found.parts[0]
     words = Words(
-        found.sentence(),
+        f"{found.label}, {found.year}, {found.scenario} against {found.reference}: "
+        f"{found.whole.text()} {found.whole.unit}; largest part: "
+        f"{largest.mechanism.replace('_', ' ')} {largest.value.text()}",
         f"Shapley values of mechanisms, {found.label}, {found.year}, {found.whole.unit}.",
         f"n = {found.whole.n} paired replicates; bars: 95 % intervals (Monte Carlo noise). Parts "
         f"add up to the whole for every seed (largest gap {found.worst:.1g}).",

@@ -264,7 +264,8 @@ def _failure(
             "stage": stage,
             "message": " ".join(words.split())[:2000],
             "traceback": trace[-8000:],
-            "reproduce": f"econsim sweep {shlex.quote(study.path)} --only {run}",
+            "reproduce": f"econsim sweep {shlex.quote(study.path)} --replicates {study.replicates} "
+            f"--only {run}",
         },
         memory=_memory(),
         made=signature(),

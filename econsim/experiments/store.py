@@ -293,7 +293,7 @@ class Store:
             StoreError: the folder holds something else.
             OSError: the machine said no.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not _is_unfinished(folder):
             raise StoreError(f"'{folder}' exists and is not a run store")
         plan = studies.plan(study, SCHEMA_VERSION)
         (folder / "shards").mkdir(parents=True, exist_ok=True)
@@ -580,6 +580,15 @@ class Responses:
         if difference and unit.startswith("percent"):
             return "percentage points" + unit.removeprefix("percent")
         return unit
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Whether a folder is empty, or a store whose making was cut short."""
+    if not folder.is_dir():
+        return False
+    names = {p.name for p in folder.iterdir() if not p.name.startswith(".study.")}
+    shards = folder / "shards"
+    return names <= {*_KEPT_BESIDE, "shards"} and not (shards.is_dir() and any(shards.iterdir()))
 
 
 def new_shard(folder: Path, kept: Sequence[Kept], worker: str) -> Shard:

@@ -26,6 +26,8 @@ from econsim.results import ResultsError
 PEEL, LEAST_MASS = 0.05, 0.05
 #: A limit counts when it cuts off more than this share of a parameter's range.
 CUT = 0.02
+#: A restriction that chance explains with at least this probability is dropped.
+SIGNIFICANT = 0.05
 #: A parameter belongs to the answer if it is restricted in at least this share of resamples.
 STABLE = 0.5
 
@@ -74,7 +76,8 @@ class Box:
         cases, points: cases of interest among all points.
         restrictions: the parameters that define the box, the most stable first.
         unstable: parameters that the search restricts, but not its resamples.
-        coverage, coverage_range: share of the cases that are in the box; 90 % over resamples.
+        coverage, coverage_range: share of the cases that are in the box; middle 90 % of the same
+            for boxes found on resamples, judged on the points that these left out.
         density, density_range: share of the box's points that are cases; the same.
         mass: share of all points in the box.
         resamples: number of resamples.
@@ -103,14 +106,15 @@ class Box:
             f"({share:.0f} %)"
         )
         if not self.restrictions:
-            return f"{head}; no range of the parameters tells where."
+            loose = f" stably (found, but not stable: {', '.join(self.unstable)})"
+            return f"{head}; no range tells where{loose if self.unstable else ''}."
         ranges = "; ".join(r.words() for r in self.restrictions)
         low, high = (100 * v for v in self.coverage_range)
         dense_low, dense_high = (100 * v for v in self.density_range)
         text = (
             f"{head}, mostly with {ranges}. That box holds {100 * self.coverage:.0f} % of these "
-            f"cases ({low:.0f} to {high:.0f}), and {100 * self.density:.0f} % of its futures are "
-            f"such cases ({dense_low:.0f} to {dense_high:.0f})"
+            f"cases ({low:.0f} to {high:.0f} on points left out), and {100 * self.density:.0f} % "
+            f"of its futures are such cases ({dense_low:.0f} to {dense_high:.0f})"
         )
         if self.unstable:
             text += f"; not stable, and left out: {', '.join(self.unstable)}"
@@ -126,6 +130,19 @@ def _prim() -> Any:
     return prim
 
 
+def _find(
+    samples: np.ndarray, cases: np.ndarray, threshold: float, bottom: np.ndarray, top: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of the box, infinite where it does not restrict."""
+    low, high = _peel(samples, cases, threshold)
+    reach = np.where(top > bottom, top - bottom, np.inf)
+    return _needed(
+        samples, cases,
+        np.where((low - bottom) / reach > CUT, low, -np.inf),
+        np.where((top - high) / reach > CUT, high, np.inf),
+    )  # fmt: skip
+
+
 def _peel(
     samples: np.ndarray, cases: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +153,8 @@ def _peel(
     names = [f"x{i}" for i in range(samples.shape[1])]
     settings: dict[str, Any] = {"peel_alpha": PEEL, "mass_min": LEAST_MASS}
     if "threshold" in inspect.signature(prim.Prim.__init__).parameters:  # before version 3
-        settings["threshold"] = threshold
+        # Above 0, which tells cases from others; the whole path is wanted, the box chosen below.
+        settings["threshold"] = 1e-6
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pandas and seaborn, about the library's own code
         found = prim.Prim(pd.DataFrame(samples, columns=names), cases, **settings).find_box()
@@ -153,6 +171,33 @@ def _peel(
         limits.iloc[0][names].to_numpy(dtype=float),
         limits.iloc[1][names].to_numpy(dtype=float),
     )
+
+
+def _needed(
+    samples: np.ndarray, cases: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The box without the restrictions that chance explains.
+
+    Quasi-p of a restriction (Bryant and Lempert 2010): the probability that a box without it, of
+    that density, would show as many cases in the box by chance.  The largest goes first, until all
+    are below :data:`SIGNIFICANT`.
+    """
+    from scipy.stats import binom
+
+    low, high = low.copy(), high.copy()
+    while True:
+        inside = _inside(samples, low, high)
+        count, total = int(inside.sum()), int((inside & cases).sum())
+        chances = {}
+        for i in np.flatnonzero(np.isfinite(low) | np.isfinite(high)):
+            wide_low, wide_high = low.copy(), high.copy()
+            wide_low[i], wide_high[i] = -np.inf, np.inf
+            density = float(cases[_inside(samples, wide_low, wide_high)].mean())
+            chances[int(i)] = float(binom.sf(total - 1, count, density))
+        worst = max(chances, key=lambda i: chances[i], default=None)
+        if worst is None or chances[worst] < SIGNIFICANT:
+            return low, high
+        low[worst], high[worst] = -np.inf, np.inf
 
 
 def _inside(samples: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -198,16 +243,19 @@ def discover(
             f"{total} of {count} points are cases of interest: PRIM needs at least 5 of each kind"
         )
     bottom, top = x.min(axis=0), x.max(axis=0)
-    reach = np.where(top > bottom, top - bottom, 1.0)
-    low, high = _peel(x, y, threshold)
-    cut_low, cut_high = (low - bottom) / reach > CUT, (top - high) / reach > CUT
-    lows, highs = [], []
+    low, high = _find(x, y, threshold, bottom, top)
+    lows, highs, outside = [], [], []
     for number in range(resamples):
         picks = (draws.uniforms(seed, f"discovery resample {number}", count) * count).astype(int)
         if y[picks].sum() >= 2 and (~y[picks]).sum() >= 2:
-            one_low, one_high = _peel(x[picks], y[picks], threshold)
-            lows.append(np.where((one_low - bottom) / reach > CUT, one_low, -np.inf))
-            highs.append(np.where((top - one_high) / reach > CUT, one_high, np.inf))
+            one_low, one_high = _find(x[picks], y[picks], threshold, bottom, top)
+            lows.append(one_low)
+            highs.append(one_high)
+            # The points that a resample leaves out judge the box that it finds.
+            left = np.ones(count, dtype=bool)
+            left[picks] = False
+            if y[left].any():
+                outside.append(_shares(_inside(x[left], lows[-1], highs[-1]), y[left]))
         if progress is not None:
             progress((number + 1) / resamples)
     all_low, all_high = np.array(lows), np.array(highs)
@@ -215,13 +263,12 @@ def discover(
     restrictions, unstable = [], []
     box_low, box_high = np.full(len(names), -np.inf), np.full(len(names), np.inf)
     for i, name in enumerate(names):
-        if not (cut_low[i] or cut_high[i]):
+        if not (np.isfinite(low[i]) or np.isfinite(high[i])):
             continue
         if stability[i] < STABLE:
             unstable.append(name)
             continue
-        box_low[i] = low[i] if cut_low[i] else -np.inf
-        box_high[i] = high[i] if cut_high[i] else np.inf
+        box_low[i], box_high[i] = low[i], high[i]
         restrictions.append(
             Restriction(
                 name, float(box_low[i]), float(box_high[i]), _middle(all_low[:, i]),
@@ -231,11 +278,11 @@ def discover(
     restrictions.sort(key=lambda r: -r.stability)
     inside = _inside(x, box_low, box_high)
     coverage, density = _shares(inside, y)
-    spread = []
-    for number in range(resamples):
-        picks = (draws.uniforms(seed, f"discovery resample {number}", count) * count).astype(int)
-        spread.append(_shares(inside[picks], y[picks]))
-    ranges = np.quantile(np.array(spread), [0.05, 0.95], axis=0)
+    ranges = (
+        np.quantile(np.array(outside), [0.05, 0.95], axis=0)
+        if outside
+        else np.full((2, 2), math.nan)
+    )
     return Box(
         total, count, tuple(restrictions), tuple(unstable),
         coverage, (float(ranges[0, 0]), float(ranges[1, 0])),

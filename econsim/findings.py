@@ -6,6 +6,7 @@ answer.  Nothing is computed here that the experiments do not compute.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def answer(
     if asked.kind == "arms":
         return arms(store, kept, allow_incomplete)
     if asked.kind == "ranking":
-        return ranking(store, kept, asked.threshold, allow_incomplete)
+        return ranking(store, kept, asked.threshold, allow_incomplete, asked.arm)
     return reversal(store, kept, arm, asked.threshold, allow_incomplete, progress)
 
 
@@ -82,7 +83,8 @@ def _words(store: Store, found: Responses, title: str, subtitle: str, note: str)
     study = store.study
     region = next(iter(study.arms.values())).region
     firms = f"{study.rows:,} firms" if isinstance(study.rows, int) else "one row per firm"
-    runs = f"{found.completeness()} of {firms}, {study.replicates} replicates. "
+    luck = f"{study.replicates} replicate{'' if study.replicates == 1 else 's'}"
+    runs = f"{found.completeness()} of {firms}, {luck}. "
     return Words(
         title, subtitle, runs + note, found.caution(), region,
         {"n": study.replicates, **{k: manifest[k] for k in kept}},
@@ -277,9 +279,15 @@ def arms(store: Store, kept: Kept, allow_incomplete: bool = False) -> Finding:
 
 
 def ranking(
-    store: Store, kept: Kept, threshold: float = 0.0, allow_incomplete: bool = False
+    store: Store,
+    kept: Kept,
+    threshold: float = 0.0,
+    allow_incomplete: bool = False,
+    arm: str | None = None,
 ) -> Finding:
     """Policies by regret and satisficing; break-even misuse cost where the study keeps it.
+
+    The break-even is that of one arm (default: the one that moves most open users).
 
     Raises:
         StoreError: one arm only, or incomplete.
@@ -297,19 +305,16 @@ def ranking(
     ]  # fmt: skip
     kept_keys = {(k.outcome, k.by): k for k in study.kept if k.year == kept.year}
     if {("users", None), ("open_share", None)} <= set(kept_keys) and kept.outcome in ("gdp", "gni"):
-        for name in study.arms:
-            if name == study.baseline:
-                continue
-            users, shares = (
-                store.responses(kept_keys[o, None], allow_incomplete=allow_incomplete)
-                for o in ("users", "open_share")
-            )
-            try:
-                even = robustness.break_even(found, users, shares, name)
-            except StoreError:
-                continue  # no difference in open users
-            sentence += " " + even.sentence()
-            break
+        users, shares = (
+            store.responses(kept_keys[o, None], allow_incomplete=allow_incomplete)
+            for o in ("users", "open_share")
+        )
+        evens = []
+        for name in [arm] if arm else [a for a in study.arms if a != study.baseline]:
+            with contextlib.suppress(StoreError):  # no difference in open users
+                evens.append(robustness.break_even(found, users, shares, name))
+        if evens:
+            sentence += " " + max(evens, key=lambda e: abs(e.users)).sentence()
     words = _words(
         store, found,
         f"{kept.words()}: '{ranked.standings[0].arm}' has the smallest largest regret over "
@@ -366,7 +371,7 @@ def reversal(
     )  # fmt: skip
     ordered = [row for *_, row in sorted(rows, key=lambda r: r[:2])]
     return Finding(
-        sentence, (figures.rows("reversal", ordered, "percent of the range", words, 50.0),)
+        sentence, (figures.rows("reversal", ordered, "percent of the range", words, None),)
     )
 
 

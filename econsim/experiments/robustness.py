@@ -6,7 +6,6 @@ listed: an ensemble's members count alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,6 +131,7 @@ class BreakEven:
         defined: futures in which the arms differ in open users.
         futures: all of them.
         negative: share of the defined ones in which there is no advantage to use up.
+        users: mean difference in open users, arm less baseline.
         unit: of the cost.
     """
 
@@ -142,6 +142,7 @@ class BreakEven:
     defined: int
     futures: int
     negative: float
+    users: float
     unit: str
 
     def sentence(self, caution: str = "") -> str:
@@ -184,13 +185,6 @@ def break_even(money: Responses, users: Responses, shares: Responses, arm: str) 
     currency = next(iter(study.arms.values())).currency
     return BreakEven(
         arm, float(np.median(cost)), float(low), float(high), int(usable.sum()), len(gap),
-        float((cost <= 0.0).mean()), f"{currency} per open user and year",
+        float((cost <= 0.0).mean()), float(more[usable].mean()),
+        f"{currency} per open user and year",
     )  # fmt: skip
-
-
-def futures(responses: Responses) -> Sequence[str]:
-    """Labels of the futures of a study, for tables."""
-    return [
-        ", ".join(f"{k}={v:.3g}" for k, v in p.parameters.items()) or "as it is"
-        for p in responses.study.points
-    ]

@@ -453,6 +453,7 @@ def draw_rows(figure: Figure) -> Any:
         chart.add_trace(
             go.Scatter(
                 x=[row["value"]], y=[row["label"]], mode="markers", cliponaxis=False,
+                visible=figure.marks["line"] is not None,
                 marker={"color": colour, "size": 9, "line": {"color": "white", "width": 1}},
                 hovertemplate=f"{row['label']}: {shown}<extra></extra>",
             )
@@ -465,6 +466,7 @@ def draw_rows(figure: Figure) -> Any:
         **_axis(type="category", categoryorder="array", categoryarray=labels[::-1], showgrid=False)
     )
     chart.update_xaxes(**_axis())
-    chart.add_vline(x=figure.marks["line"], line={"color": INK, "width": 1})
+    if figure.marks["line"] is not None:
+        chart.add_vline(x=figure.marks["line"], line={"color": INK, "width": 1})
     _panel_heading(chart, str(figure.marks["unit"]).partition(",")[0], 1)
     return chart

@@ -60,7 +60,9 @@ class Words:
     provenance: Mapping[str, Any]
 
 
-def rows(name: str, given: Sequence[Row], unit: str, words: Words, line: float = 0.0) -> Figure:
+def rows(
+    name: str, given: Sequence[Row], unit: str, words: Words, line: float | None = 0.0
+) -> Figure:
     """A figure of rows: a point with an inner and an outer range each.
 
     Args:
@@ -68,7 +70,7 @@ def rows(name: str, given: Sequence[Row], unit: str, words: Words, line: float =
         given: from top to bottom.
         unit: of the axis.
         words: of the figure.
-        line: where the reference line stands.
+        line: where the reference line stands; without one, ranges are drawn and no points.
     """
     import pandas as pd
 

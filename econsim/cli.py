@@ -22,13 +22,17 @@ import econsim
 from econsim import parameters as registry
 
 if TYPE_CHECKING:
+    from econsim.experiments.execution import Forecast, Tally
     from econsim.experiments.headline import GridPoint
+    from econsim.experiments.store import Store
+    from econsim.experiments.study import ExecutorFile
+    from econsim.findings import Finding
     from econsim.results import Comparison, Results
     from econsim.scenario import Scenario
 
 logger = logging.getLogger("econsim")
 
-WRONG_INPUT, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 4, 5, 130
+WRONG_INPUT, SOME_FAILED, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 3, 4, 5, 130
 
 #: The pairs that run when no scenario is named.
 HEADLINE_PAIRS = (("eu-diverse", "eu-restrictive"), ("us-diverse", "us-restrictive"))
@@ -470,6 +474,472 @@ def compare(
     _say(_caution(first))
 
 
+# --- studies -----------------------------------------------------------------------------------
+
+StoreArgument = Annotated[Path, typer.Argument(metavar="STORE", help="folder of a run store")]
+AllowIncomplete = Annotated[
+    bool, typer.Option("--allow-incomplete", help="go on when runs are missing, and say so")
+]
+
+
+def _duration(seconds: float) -> str:
+    """A length of time in words: ``40 s``, ``12 min``, ``3.5 h``, ``6.2 days``."""
+    if seconds != seconds:
+        return "unknown"
+    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            digits = 1 if unit == "h" else 0
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds / 86_400:.1f} days"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000.0 or unit == "GB":
+            break
+        size /= 1000.0
+    return f"{size:.3g} {unit}"
+
+
+@contextmanager
+def _sweep_progress(total: int) -> Iterator[Callable[[Tally], None] | None]:
+    """Runs done, rate and time left: a bar on a terminal, a line every half minute elsewhere."""
+    import time
+
+    if _is_quiet():
+        yield None
+        return
+
+    def words(tally: Tally) -> str:
+        failed = f", {tally.failed:,} failed" if tally.failed else ""
+        rate = f"{tally.rate:.3g} runs/min, " if tally.made else ""
+        return (
+            f"{tally.done:,} of {tally.total:,} runs{failed}, {rate}"
+            f"{_duration(tally.seconds_left)} left"
+        )
+
+    if not sys.stderr.isatty():
+        said = time.monotonic()
+
+        def line(tally: Tally) -> None:
+            nonlocal said
+            if time.monotonic() - said > 30.0:
+                said = time.monotonic()
+                sys.stderr.write(words(tally) + "\n")
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task("starting", total=total)
+        yield lambda tally: bar.update(
+            job, completed=tally.done + tally.failed, description=words(tally)
+        )
+
+
+@app.command()
+def sweep(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="study file or shipped name")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="the store (default: results/STUDY)")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="number of runs, disk, memory, time; stores nothing")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a store")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="make failed runs again (implies --resume)")
+    ] = False,
+    replicates: Replicates = None,
+    executor: Annotated[
+        str | None, typer.Option("--executor", help="threads, processes or dask")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="address of a Dask scheduler")
+    ] = None,
+    workers: Workers = None,
+    only: Annotated[
+        str | None, typer.Option("--only", help="make one run here, show its error, store nothing")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make every run of a study, once; what is finished is kept whatever happens."""
+    from econsim.experiments import execution
+    from econsim.experiments import study as studies
+    from econsim.experiments.store import Store, StoreError
+
+    given = studies.load(study)
+    if replicates is not None:
+        given = given.with_replicates(replicates)
+    place = out or Path("results") / given.name
+    chosen = _executor(given.executor, executor, scheduler, workers)
+    if only is not None:
+        variant, replicate, values = execution.make_one(given, only)
+        _say(f"arm {variant.arm}, point {variant.point}, replicate {replicate}")
+        for key, value in values.items():
+            _say(f"{key} = {value!r}")
+        return
+    if dry_run:
+        _show_forecast(execution.forecast(given, place, chosen), place, as_json)
+        return
+    if Store.exists(place):
+        if not (resume or retry_failed):
+            raise StoreError(
+                f"'{place}' already holds a run store: go on with --resume, or use another --out"
+            )
+        store = Store.open(place, given)
+    else:
+        _check_writable(place)
+        store = Store.create(place, given)
+    with _sweep_progress(store.plan.runs) as report:
+        tally = execution.sweep(store, executor=chosen, retry_failed=retry_failed, progress=report)
+    if as_json:
+        _say(json.dumps({"store": str(place), "total": tally.total, "done": tally.done,
+                         "failed": tally.failed, "made": tally.made,
+                         "stopped": tally.stopped, "torn": tally.torn}, indent=1))  # fmt: skip
+    else:
+        if tally.torn:
+            _say(f"note: {tally.torn}")
+        _say(f"{tally.done:,} of {tally.total:,} runs, {tally.failed:,} failed; stored in {place}")
+    if tally.stopped:
+        sys.stderr.write(f"error: stopped early: {tally.stopped}\n")
+    if tally.failed:
+        for message, count, command in _failures(store):
+            sys.stderr.write(f"failed: {count} x {message}\n  reproduce: {command}\n")
+        raise typer.Exit(SOME_FAILED)
+
+
+def _executor(
+    given: ExecutorFile, kind: str | None, scheduler: str | None, workers: int | None
+) -> ExecutorFile:
+    """The study's executor with what the command line changes."""
+    if kind is not None and kind not in ("threads", "processes", "dask"):
+        hint = registry.nearest(kind, ("threads", "processes", "dask"))
+        raise registry.ParameterError(
+            f"--executor '{kind}' is none of threads, processes, dask{hint}"
+        )
+    if kind is None and scheduler is not None:
+        kind = "dask"
+    change = {"kind": kind, "scheduler": scheduler, "workers": workers}
+    return given.model_copy(update={k: v for k, v in change.items() if v is not None})
+
+
+def _failures(store: Store) -> list[tuple[str, int, str]]:
+    """Messages of failed runs, how often each, and a command that reproduces one."""
+    found: dict[str, tuple[int, str]] = {}
+    for record in store.contents().failed.values():
+        message = f"[{record.error['stage']}] {record.error['message']}"
+        count, command = found.get(message, (0, record.error["reproduce"]))
+        found[message] = (count + 1, command)
+    ordered = sorted(found.items(), key=lambda item: -item[1][0])
+    return [(message, count, command) for message, (count, command) in ordered]
+
+
+def _show_forecast(found: Forecast, place: Path, as_json: bool) -> None:
+    if as_json:
+        _say(json.dumps(vars(found), indent=1))
+        return
+    low, high = found.seconds
+    _say(
+        f"{found.runs:,} runs ({found.arms} arms x {found.points:,} points x {found.replicates} "
+        "replicates, runs that are the same scenario counted once)\n"
+        f"disk: {_bytes(found.disk)} in {place} ({_bytes(found.free)} free)\n"
+        f"memory: about {_bytes(found.memory)} with {found.workers} workers\n"
+        f"time: {_duration(low)} to {_duration(high)} ({found.pilots} pilot runs; nothing stored)"
+    )
+
+
+@app.command()
+def status(
+    store: StoreArgument,
+    query: Annotated[
+        str | None,
+        typer.Option("--sql", help="ask in SQL (DuckDB): tables runs, kept, points, plan"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How far a sweep is, from any shell, also while it runs."""
+    import time
+
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    if query is not None:
+        table = opened.query(query)
+        _say(table.to_json(orient="records", indent=1) if as_json else table.to_string(index=False))
+        return
+    contents = opened.contents()
+    total = int(opened.manifest["runs"])
+    running = opened.in_use()
+    now = time.time()
+    recent = [r.made["at"] for r in contents.done.values() if now - r.made["at"] < 600.0]
+    rate = 60.0 * len(recent) / max(now - min(recent), 1.0) if running and recent else 0.0
+    left = total - len(contents.done) - len(contents.failed)
+    if as_json:
+        _say(json.dumps({"title": opened.study.title, "total": total, "done": len(contents.done),
+                         "failed": len(contents.failed), "running": running,
+                         "runs_per_minute": rate, "torn": list(contents.torn),
+                         "repeated": len(contents.repeated)}, indent=1))  # fmt: skip
+        return
+    _say(f"{opened.study.title}\n{len(contents.done):,} of {total:,} runs, "
+         f"{len(contents.failed):,} failed, {left:,} to be made; "
+         f"{'running' if running else 'not running'}")  # fmt: skip
+    if rate:
+        _say(f"{rate:.3g} runs/min, {_duration(60.0 * left / rate)} left")
+    if contents.torn and not running:
+        _say(f"note: {contents.torn_words()}")
+    for message, count, command in _failures(opened):
+        _say(f"failed: {count} x {message}\n  reproduce: {command}")
+
+
+Outcome = Annotated[
+    str, typer.Option("--outcome", help="a kept number, such as gdp@2035 or use:10-249@2035")
+]
+Arm = Annotated[
+    str | None, typer.Option("--arm", help="compared with the first arm (default: the last)")
+]
+FigureFolder = Annotated[
+    Path | None, typer.Option("--out", help="folder for the figure: HTML, drawn data, provenance")
+]
+
+
+def _tell(finding: Finding, out: Path | None, as_json: bool) -> None:
+    """Print a finding's sentence, and write its figures where asked."""
+    written = []
+    if out is not None:
+        _check_writable(out)
+        out.mkdir(parents=True, exist_ok=True)
+        for figure in finding.figures:
+            # One copy of the drawing library lies beside the pages: no network is needed.
+            figure.plotly().write_html(
+                out / f"{figure.name}.html",
+                include_plotlyjs="directory",
+                config={"displayModeBar": False},
+            )
+            (out / f"{figure.name}.csv").write_text(figure.csv(), encoding="utf-8")
+            (out / f"{figure.name}.json").write_text(figure.json(), encoding="utf-8")
+            written.append(str(out / f"{figure.name}.html"))
+        (out / "finding.txt").write_text(finding.sentence + "\n", encoding="utf-8")
+    if as_json:
+        drawn = {f.name: json.loads(f.json())["data"] for f in finding.figures}
+        _say(json.dumps({"sentence": finding.sentence, "figures": written, "data": drawn},
+                        indent=1))  # fmt: skip
+        return
+    for figure in finding.figures:
+        data = figure.data
+        if "text" not in data.columns:
+            continue
+        _table(
+            figure.subtitle, ("", "value"),
+            [(str(r["label"]), str(r["text"])) for r in data.to_dict("records")],
+        )  # fmt: skip
+    _say(finding.sentence)
+    for path in written:
+        _say(f"wrote {path}")
+
+
+@app.command()
+def answer(
+    store: StoreArgument,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer the question that a study's file asks: its sentence and its figure."""
+    from econsim import findings
+    from econsim.experiments.store import Store
+
+    with _progress("analysing") as report:
+        finding = findings.answer(
+            Store.open(store), allow_incomplete=allow_incomplete, progress=report
+        )
+    _tell(finding, out, as_json)
+
+
+@app.command("sensitivity")
+def sensitivity_(
+    store: StoreArgument,
+    outcome: Outcome = "gdp",
+    arm: Arm = None,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """What matters: Sobol or Morris indices with intervals, convergence, value of information."""
+    from econsim import findings
+    from econsim.experiments import sensitivity as indices
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    kept, chosen = opened.study.keep(outcome), _arm(opened, arm)
+    finding = findings.importance(opened, kept, chosen, allow_incomplete)
+    _tell(finding, out, as_json)
+    if not as_json:
+        found = indices.of_responses(
+            opened.responses(kept, allow_incomplete=allow_incomplete), chosen
+        )
+        sizes = sorted(found.convergence)
+        _table(
+            "Convergence of total indices over base samples",
+            ("", *(f"{size:,}" for size in sizes)),
+            [
+                (
+                    i.factor,
+                    *(
+                        next(f"{j.total:.2g}" for j in found.convergence[size]
+                             if j.factor == i.factor)
+                        for size in sizes
+                    ),
+                )
+                for i in found.indices
+            ],
+        )  # fmt: skip
+
+
+def _arm(store: Store, name: str | None) -> str:
+    from econsim.findings import last_arm
+
+    if name is None:
+        return last_arm(store)
+    if name not in store.study.arms:
+        hint = registry.nearest(name, store.study.arms)
+        raise registry.ParameterError(f"no arm '{name}' in '{store.study.name}'{hint}")
+    return name
+
+
+@app.command()
+def discover(
+    store: StoreArgument,
+    outcome: Outcome = "gdp",
+    arm: Arm = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="a case is an effect of at least so much")
+    ] = 0.0,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """When does it reverse?  Ranges of parameters (PRIM) with their stability, in a sentence."""
+    from econsim import findings
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    with _progress("searching") as report:
+        finding = findings.reversal(
+            opened, opened.study.keep(outcome), _arm(opened, arm), threshold, allow_incomplete,
+            report,
+        )  # fmt: skip
+    _tell(finding, out, as_json)
+
+
+@app.command()
+def rank(
+    store: StoreArgument,
+    outcome: Outcome = "gni",
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="effect that a policy should reach")
+    ] = 0.0,
+    out: FigureFolder = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Policies by regret and satisficing over a study's futures; break-even misuse cost."""
+    from econsim import findings
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    finding = findings.ranking(opened, opened.study.keep(outcome), threshold, allow_incomplete)
+    _tell(finding, out, as_json)
+
+
+@app.command()
+def decompose(
+    a: Annotated[
+        str, typer.Argument(help="scenario whose effect is shared out")
+    ] = "eu-restrictive",
+    b: Annotated[str, typer.Argument(help="scenario it is compared with")] = "eu-diverse",
+    outcome: Annotated[
+        str, typer.Option("--outcome", help="see 'econsim list --outcomes'")
+    ] = "gdp_gain",
+    year: Annotated[int | None, typer.Option("--year")] = None,
+    firms: Firms = None,
+    replicates: Replicates = 4,
+    seed: Seed = 1,
+    months: Months = None,
+    out: FigureFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why: the effect of A against B shared out over mechanisms (Shapley), on paired runs."""
+    from econsim import findings
+    from econsim.experiments import decomposition
+    from econsim.experiments.simulation import manifest, replicate_seed
+
+    rows = _rows(firms) or 4_000
+    acted, reference = _load_all([a, b], months)
+    first_seed, count = _seed(seed) or 0, replicates or 4
+    with _progress("switching mechanisms") as report:
+        found = decomposition.decompose(
+            reference, acted, outcome, year, rows=rows, replicates=count, seed=first_seed,
+            progress=report,
+        )  # fmt: skip
+    seeds = [replicate_seed(first_seed, r) for r in range(count)]
+    provenance = {
+        "n": count,
+        "results": [{"scenario": s.name, **manifest(s, rows, seeds)} for s in (reference, acted)],
+    }
+    drawn = findings.mechanisms(found, reference.region, provenance)
+    _tell(findings.Finding(found.sentence(), (drawn,)), out, as_json)
+
+
+@app.command()
+def emulate(
+    store: StoreArgument,
+    outcome: Outcome = "gdp",
+    arm: Arm = None,
+    at: Annotated[
+        list[str] | None, typer.Option("--at", help="NAME=VALUE, repeated: preview this point")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="file for the fitted emulator (.json)")
+    ] = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a surrogate to a study for instant previews, with its own held-out error."""
+    from econsim.experiments import emulator
+    from econsim.experiments.store import Store
+
+    opened = Store.open(store)
+    found = opened.responses(opened.study.keep(outcome), allow_incomplete=allow_incomplete)
+    fitted = emulator.fit(found, _arm(opened, arm))
+    preview = None
+    if at:
+        point = {}
+        for text in at:
+            name, _, value = text.partition("=")
+            try:
+                point[name] = float(value)
+            except ValueError:
+                raise registry.ParameterError(f"--at '{text}' is not NAME=NUMBER") from None
+        preview = fitted.preview(point)
+    if out is not None:
+        fitted.save(out)
+    if as_json:
+        _say(json.dumps({"outcome": fitted.outcome, "unit": fitted.unit,
+                         "held_out_error": fitted.error, "coverage": fitted.coverage,
+                         "explained": fitted.explained,
+                         "preview": None if preview is None else list(preview)}, indent=1)
+             )  # fmt: skip
+        return
+    _say(found.caution() + fitted.sentence())
+    if preview is not None:
+        _say(f"{fitted.outcome} there: {preview[0]:.4g} ({preview[1]:.4g} to {preview[2]:.4g}) "
+             f"{fitted.unit}; a preview, not a run")  # fmt: skip
+
+
 # --- scenarios and parameters ------------------------------------------------------------------
 
 
@@ -563,8 +1033,10 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Show what differs between two effective scenarios."""
+    from econsim.scenario import differences
+
     first, second = _load_all([a, b], None)
-    found = list(_differences(first.canonical(), second.canonical(), ""))
+    found = list(differences(first.canonical(), second.canonical()))
     if as_json:
         _say(json.dumps([{"key": k, "a": x, "b": y} for k, x, y in found], indent=1))
     elif not found:
@@ -577,32 +1049,23 @@ def _short(value: Any) -> str:
     return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def _differences(x: Any, y: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(x, dict) and isinstance(y, dict):
-        for name in dict.fromkeys((*x, *y)):
-            yield from _differences(x.get(name), y.get(name), f"{key}.{name}" if key else name)
-    elif isinstance(x, list) and isinstance(y, list):
-        for number in range(max(len(x), len(y))):
-            left = x[number] if number < len(x) else None
-            right = y[number] if number < len(y) else None
-            yield from _differences(left, right, f"{key}[{number + 1}]")
-    elif x != y:
-        yield key, x, y
-
-
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(help="scenario files or names")],
+    files: Annotated[list[str], typer.Argument(help="scenario or study files or names")],
     as_json: AsJson = False,
 ) -> None:
-    """Validate scenario files; all are checked, and the first error of each is shown."""
+    """Validate scenario and study files; all are checked, the first error of each is shown."""
+    from econsim.experiments import study as studies
     from econsim.scenario import ScenarioError, load
 
     wrong = {}
     good = {}
     for name in files:
         try:
-            good[name] = load(name).hash()
+            if studies.is_study(name):
+                good[name] = studies.digest(studies.load(name).canonical())
+            else:
+                good[name] = load(name).hash()
         except ScenarioError as error:
             wrong[name] = str(error)
     if as_json:
@@ -617,9 +1080,14 @@ def check(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    study: Annotated[bool, typer.Option("--study", help="of study files instead")] = False,
+) -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from econsim.scenario import schema as build
+    if study:
+        from econsim.experiments.study import schema as build
+    else:
+        from econsim.scenario import schema as build
 
     _say(json.dumps(build(), indent=1))
 

@@ -12,7 +12,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -318,8 +318,11 @@ def _assemble(
 # --- reading files ---------------------------------------------------------------------------
 
 
-class _Document:
-    """A parsed file: plain values, and the line each path of keys stands on."""
+class Document:
+    """A parsed file: plain values, and the line each path of keys stands on.
+
+    Scenario files and study files are read through this one door.
+    """
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -448,7 +451,8 @@ def locate(name: str, beside: Path | None = None) -> Path:
     raise ScenarioError(f"no scenario '{name}'{registry.nearest(name, shipped())}")
 
 
-def _read(path: Path) -> _Document:
+def read(path: Path) -> Document:
+    """Read and parse a YAML file; :class:`ScenarioError` names file, line and what is wrong."""
     try:
         if path.stat().st_size > MAXIMUM_BYTES:
             raise ScenarioError(f"{path}:1: larger than {MAXIMUM_BYTES:,} bytes")
@@ -457,7 +461,7 @@ def _read(path: Path) -> _Document:
         raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ScenarioError(f"{path}:1: not UTF-8 text") from None
-    return _Document(str(path), text)
+    return Document(str(path), text)
 
 
 def load(name: str | Path) -> Scenario:
@@ -467,7 +471,7 @@ def load(name: str | Path) -> Scenario:
         ScenarioError: with file, line, what is wrong, and the nearest valid name.
     """
     path = locate(str(name))
-    return _load_document(_read(path), path.stem, path.parent)
+    return _load_document(read(path), path.stem, path.parent)
 
 
 def loads(text: str, name: str = "scenario") -> Scenario:
@@ -478,10 +482,10 @@ def loads(text: str, name: str = "scenario") -> Scenario:
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAXIMUM_BYTES:
         raise ScenarioError(f"{name}.yaml:1: larger than {MAXIMUM_BYTES:,} bytes")
-    return _load_document(_Document(f"{name}.yaml", text), name, None)
+    return _load_document(Document(f"{name}.yaml", text), name, None)
 
 
-def _load_document(document: _Document, name: str, beside: Path | None) -> Scenario:
+def _load_document(document: Document, name: str, beside: Path | None) -> Scenario:
     chain = [(document, _top_level(document))]
     seen = [name]
     while chain[-1][1].extends is not None:
@@ -498,18 +502,18 @@ def _load_document(document: _Document, name: str, beside: Path | None) -> Scena
             circle = " -> ".join([*seen[seen.index(parent_name) :], parent_name])
             raise current.error(("extends",), f"'extends' goes in a circle: {circle}")
         seen.append(parent_name)
-        parent = _read(parent_path)
+        parent = read(parent_path)
         chain.append((parent, _top_level(parent)))
     return _merge(name, chain)
 
 
-def _top_level(document: _Document) -> ScenarioFile:
+def _top_level(document: Document) -> ScenarioFile:
     if not isinstance(document.value, dict):
         raise document.error((), "a scenario file holds keys and values")
-    return _validate(ScenarioFile, document.value, document, ())
+    return validate(ScenarioFile, document.value, document, ())
 
 
-def _validate(model: type[Model], value: Any, document: _Document, place: tuple[Any, ...]) -> Model:
+def validate(model: type[Model], value: Any, document: Document, place: tuple[Any, ...]) -> Model:
     """Validate with pydantic, turning its first error into one line with the file's line."""
     try:
         # Strict, as JSON: a list may be a tuple, but neither 'true' nor '"5"' is a number.
@@ -536,7 +540,7 @@ def _validate(model: type[Model], value: Any, document: _Document, place: tuple[
         raise document.error(where, message) from None
 
 
-def _merge(name: str, chain: list[tuple[_Document, ScenarioFile]]) -> Scenario:
+def _merge(name: str, chain: list[tuple[Document, ScenarioFile]]) -> Scenario:
     """Join a file with those it extends, the most basic first."""
     document, top = chain[0]
     region = next((t.region for _, t in chain if t.region), None)
@@ -546,7 +550,7 @@ def _merge(name: str, chain: list[tuple[_Document, ScenarioFile]]) -> Scenario:
     options: dict[str, dict[str, Any]] = {}
     instruments: list[tuple[str, policy.Dated]] = []
     run: dict[str, Any] = {}
-    origin: dict[str, _Document] = {}
+    origin: dict[str, Document] = {}
     for source, part in reversed(chain):
         for key, value in part.parameters.items():
             try:
@@ -562,12 +566,12 @@ def _merge(name: str, chain: list[tuple[_Document, ScenarioFile]]) -> Scenario:
             instruments.append(_instrument(source, number, raw))
         run.update(part.run)
     checked = {
-        key: _validate(Option, value, origin[key], ("options", key))
+        key: validate(Option, value, origin[key], ("options", key))
         for key, value in options.items()
     }
     if not checked:
         raise document.error(("options",), "a scenario needs at least one AI option")
-    settings = _validate(Run, run, document, ("run",))
+    settings = validate(Run, run, document, ("run",))
     try:
         return _assemble(
             name=name, title=top.title, claim=top.claim, region=region, overrides=overrides,
@@ -587,16 +591,16 @@ def _merge(name: str, chain: list[tuple[_Document, ScenarioFile]]) -> Scenario:
         raise document.error(("instruments",), message) from None
 
 
-def _label(document: _Document, number: int) -> str:
+def _label(document: Document, number: int) -> str:
     return f"{Path(document.path).stem}[{number + 1}]"
 
 
-def _instrument(document: _Document, number: int, raw: dict[str, Any]) -> tuple[str, policy.Dated]:
+def _instrument(document: Document, number: int, raw: dict[str, Any]) -> tuple[str, policy.Dated]:
     """One entry of ``instruments:``: a generic adjustment or a named instrument."""
     place: tuple[Any, ...] = ("instruments", number)
     label = _label(document, number)
     if "term" in raw:
-        item: policy.Dated = _validate(policy.Adjustment, raw, document, place)
+        item: policy.Dated = validate(policy.Adjustment, raw, document, place)
         assert isinstance(item, policy.Adjustment)
         return f"{label} {item.term}", item
     if len(raw) == 1:
@@ -606,9 +610,23 @@ def _instrument(document: _Document, number: int, raw: dict[str, Any]) -> tuple[
             raise document.error((*place, key), f"unknown instrument '{key}'{hint}")
         if not isinstance(body, dict):
             raise document.error((*place, key), f"'{key}' needs keys and values")
-        return f"{label} {key}", _validate(policy.INSTRUMENTS[key], body, document, (*place, key))
+        return f"{label} {key}", validate(policy.INSTRUMENTS[key], body, document, (*place, key))
     hint = registry.nearest(next(iter(raw), ""), ["term", *policy.INSTRUMENTS])
     raise document.error(place, f"an instrument is a 'term' or one named instrument{hint}")
+
+
+def differences(x: Any, y: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two canonical forms differ: (key, value in the first, value in the second)."""
+    if isinstance(x, dict) and isinstance(y, dict):
+        for name in dict.fromkeys((*x, *y)):
+            yield from differences(x.get(name), y.get(name), f"{key}.{name}" if key else name)
+    elif isinstance(x, list) and isinstance(y, list):
+        for number in range(max(len(x), len(y))):
+            left = x[number] if number < len(x) else None
+            right = y[number] if number < len(y) else None
+            yield from differences(left, right, f"{key}[{number + 1}]")
+    elif x != y:
+        yield key, x, y
 
 
 def schema() -> dict[str, Any]:
@@ -674,14 +692,18 @@ def schema() -> dict[str, Any]:
 
 __all__ = [
     "CURRENCY",
+    "Document",
     "Option",
     "Run",
     "Scenario",
     "ScenarioError",
+    "differences",
     "folder",
     "load",
     "loads",
     "locate",
+    "read",
     "schema",
     "shipped",
+    "validate",
 ]

@@ -20,7 +20,7 @@ LAYER_1 = {"population", "behaviour", "supply", "accounts", "policy"}
 LAYER_2 = {"scenario", "setting", "meanfield", "evaluation", "aggregation"}
 LAYER_3 = {"engine"}
 LAYER_4 = {"model", "experiments", "figures"}
-LAYER_5 = {"brief", "description"}
+LAYER_5 = {"brief", "description", "findings"}
 BELOW_4 = LAYER_0 | LAYER_1 | LAYER_2 | LAYER_3
 EVERYTHING = BELOW_4 | LAYER_4 | LAYER_5 | {"cli", "app"}
 
@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "figures": {"results", "parameters"},
     "description": BELOW_4,
     "brief": LAYER_0 | LAYER_4,
+    "findings": BELOW_4 | LAYER_4,
     "cli": EVERYTHING,
     "app": EVERYTHING,
     "__main__": EVERYTHING,
@@ -62,6 +63,11 @@ HEAVY = {
     "scipy",
     "matplotlib",
     "streamlit",
+    "SALib",
+    "distributed",
+    "duckdb",
+    "ema_workbench",
+    "sklearn",
 }
 
 # --- Reading the code -------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import typer
 import econsim
 from econsim import cli, policy, results
 from econsim import parameters as registry
+from econsim.experiments import study
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -85,6 +86,9 @@ def scenario_texts() -> list[Any]:
 
 @pytest.mark.parametrize("text", scenario_texts())
 def test_scenario_examples_load(text: str) -> None:
+    if re.search(r"^arms:", text, re.MULTILINE):
+        assert study.loads(text).points
+        return
     assert econsim.loads(text).package.entries or "instruments" not in text
 
 

@@ -17,6 +17,7 @@ from econsim.figures.comparison import (
 )
 from econsim.figures.drawing import COLOURS
 from econsim.figures.figure import Figure, provenance
+from econsim.figures.studies import Row, Words, rows, surface
 from econsim.figures.words import (
     CONDITIONAL,
     HEADLINE_GROUP,
@@ -40,6 +41,8 @@ __all__ = [
     "HEADLINE_GROUP",
     "PERSONS",
     "Figure",
+    "Row",
+    "Words",
     "adoption_by_size",
     "amount",
     "finding",
@@ -54,7 +57,9 @@ __all__ = [
     "place",
     "policy_start",
     "provenance",
+    "rows",
     "run_size",
     "short_title",
+    "surface",
     "titles",
 ]

@@ -424,3 +424,49 @@ def _cell(point: Mapping[str, Any] | None) -> str:
         return f"{number(gap)}<br>one run"
     text = f"{number(gap)}<br>± {half_width(gap)}"
     return f"({text.replace('<br>', ')<br>(')})" if holds_zero(gap) else text
+
+
+def draw_rows(figure: Figure) -> Any:
+    """Rows of a study: a point each, with an inner and an outer range, labels at the left."""
+    import plotly.graph_objects as go
+
+    data = figure.data
+    labels = list(data["label"])
+    chart = go.Figure()
+    chart.update_layout(**_base_layout())
+    longest = max((len(text) for text in labels), default=10)
+    chart.update_layout(margin={"l": min(16 + 7 * longest, 330), "r": 150, "t": 38, "b": 34})
+    for row in data.to_dict("records"):
+        colour = MUTED if row["faint"] else ACCENT
+        for low, high, width, opacity in (
+            (row["wide_low"], row["wide_high"], 7, 0.22),
+            (row["low"], row["high"], 2, 1.0),
+        ):
+            if math.isfinite(low) and math.isfinite(high):
+                chart.add_trace(
+                    go.Scatter(
+                        x=[low, high], y=[row["label"]] * 2, mode="lines", hoverinfo="skip",
+                        line={"color": _faint(colour, opacity), "width": width},
+                    )
+                )  # fmt: skip
+        shown = row["text"] or f"{row['value']:.3g}"
+        chart.add_trace(
+            go.Scatter(
+                x=[row["value"]], y=[row["label"]], mode="markers", cliponaxis=False,
+                visible=figure.marks["line"] is not None,
+                marker={"color": colour, "size": 9, "line": {"color": "white", "width": 1}},
+                hovertemplate=f"{row['label']}: {shown}<extra></extra>",
+            )
+        )  # fmt: skip
+        chart.add_annotation(
+            x=1, xref="x domain", y=row["label"], yref="y", text=shown, showarrow=False,
+            xanchor="left", xshift=6, align="left", font={"color": colour, "size": 12},
+        )  # fmt: skip
+    chart.update_yaxes(
+        **_axis(type="category", categoryorder="array", categoryarray=labels[::-1], showgrid=False)
+    )
+    chart.update_xaxes(**_axis())
+    if figure.marks["line"] is not None:
+        chart.add_vline(x=figure.marks["line"], line={"color": INK, "width": 1})
+    _panel_heading(chart, str(figure.marks["unit"]).partition(",")[0], 1)
+    return chart

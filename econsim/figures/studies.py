@@ -1,0 +1,126 @@
+"""Figures of studies: what matters, which arm, where it reverses.
+
+All are rows with a value and ranges, drawn as points and bars; the words come with them, since a
+study's finding is a sentence of its analysis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from econsim.figures.drawing import draw_grid, draw_rows
+from econsim.figures.figure import Figure
+from econsim.figures.words import CONDITIONAL, SOURCES
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a figure of rows.
+
+    Attributes:
+        label: what it is.
+        value: the point.
+        low, high: the inner range (NaN: none).
+        wide_low, wide_high: the outer range (NaN: none).
+        text: written beside it.
+        faint: whether it is drawn as not clear of noise.
+    """
+
+    label: str
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    wide_low: float = math.nan
+    wide_high: float = math.nan
+    text: str = ""
+    faint: bool = False
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a figure of a study says and where it comes from.
+
+    Attributes:
+        title: the finding.
+        subtitle: what is drawn.
+        note: what ranges mean, how many runs; an incomplete study says so here and above.
+        caution: that the study is incomplete, or nothing.
+        region: of the study.
+        provenance: birth certificate of the store.
+    """
+
+    title: str
+    subtitle: str
+    note: str
+    caution: str
+    region: str
+    provenance: Mapping[str, Any]
+
+
+def rows(
+    name: str, given: Sequence[Row], unit: str, words: Words, line: float | None = 0.0
+) -> Figure:
+    """A figure of rows: a point with an inner and an outer range each.
+
+    Args:
+        name: identifier.
+        given: from top to bottom.
+        unit: of the axis.
+        words: of the figure.
+        line: where the reference line stands; without one, ranges are drawn and no points.
+    """
+    import pandas as pd
+
+    data = pd.DataFrame([{**vars(r), "unit": unit} for r in given])
+    listed = "; ".join(f"{r.label}: {r.text or f'{r.value:.3g}'}" for r in given)
+    return Figure(
+        name=name,
+        title=words.title,
+        subtitle=words.caution + words.subtitle,
+        alt=f"{words.caution}Rows with ranges, {unit}. {listed}.",
+        note=f"{words.caution}{words.note} {CONDITIONAL}",
+        source=_source(words),
+        data=data,
+        provenance=words.provenance,
+        height=110 + 34 * len(given),
+        drawing=draw_rows,
+        marks={"unit": unit, "line": line},
+    )
+
+
+def surface(name: str, points: Sequence[Mapping[str, Any]], words: Words) -> Figure:
+    """Differences over lambda and the open share, one map an outcome.
+
+    Args:
+        name: identifier.
+        points: rows with ``outcome, label, unit, lambda, open_share, mean, low, high, n``.
+        words: of the figure.
+    """
+    import pandas as pd
+
+    data = pd.DataFrame(list(points))
+    parts = [
+        f"{label}: {part['mean'].min():.3g} to {part['mean'].max():.3g} {part['unit'].iloc[0]}"
+        for label, part in data.groupby("label", sort=False)
+    ]
+    return Figure(
+        name=name,
+        title=words.title,
+        subtitle=words.caution + words.subtitle,
+        alt=f"{words.caution}Tables of differences by lambda and open share. {'; '.join(parts)}.",
+        note=f"{words.caution}{words.note} {CONDITIONAL}",
+        source=_source(words),
+        data=data,
+        provenance=words.provenance,
+        height=280 * max(1, data["outcome"].nunique()),
+        drawing=draw_grid,
+    )
+
+
+def _source(words: Words) -> str:
+    made = words.provenance.get("made_with", {})
+    text = SOURCES.get(words.region, "econsim {version}.")
+    return text.format(version=made.get("econsim", ""))

@@ -628,6 +628,23 @@ def table(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     return _cached(name, str(_base_folder() if folder is None else folder)).copy(deep=True)
 
 
+def observed(name: str, until: int, folder: str | Path | None = None) -> pd.DataFrame:
+    """Rows of a table up to a cut-off year: what a fit may see that is judged on later years.
+
+    Args:
+        name: a table of ``SCHEMAS``.
+        until: last year whose rows are returned.
+        folder: as in ``table``.
+
+    Raises ``DataError`` like ``table``, and if no row is as old as that.
+    """
+    frame = table(name, folder)
+    kept = frame[frame["year"] <= until].reset_index(drop=True)
+    if kept.empty:
+        raise DataError(name, f"no rows up to {until}")
+    return kept
+
+
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a frame as plain dictionaries."""
     return [{str(key): cell for key, cell in row.items()} for row in frame.to_dict("records")]

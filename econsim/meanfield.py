@@ -305,13 +305,19 @@ def _solve_cached(key: tuple, carried: _Unhashed) -> np.ndarray:
     return solve_bound(setting.bind(carried.scenario.with_changes(instruments=())))
 
 
-def solve_bound(bound: Setting) -> np.ndarray:
-    """:func:`solve_tastes` for a scenario already bound, without instruments (fitting uses it)."""
+def solve_bound(bound: Setting, walked: Path | None = None) -> np.ndarray:
+    """:func:`solve_tastes` for a scenario already bound, without instruments (fitting uses it).
+
+    Args:
+        bound: the setting.
+        walked: its path without option constants, at least to the reference month, if known.
+    """
     values = bound.values
     month = int(values["survey.reference_month"])
     everyone = nodes(bound)
     firms = everyone.take(surveyed(bound, everyone))
-    walked = path(replace(bound, tastes=np.zeros(len(bound.options))), month + 1)
+    if walked is None:
+        walked = path(replace(bound, tastes=np.zeros(len(bound.options))), month + 1)
     target = values["survey.use_2024"] / 100.0 / reporting_share(bound.scenario)
     present = bound.arrival <= month
     months = [m for m in range(max(month - 11, 0), month + 1) if (bound.arrival <= m).any()]

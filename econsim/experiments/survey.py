@@ -219,25 +219,47 @@ class World:
     """
 
     def __init__(self, bound: Setting, last_month: int, tastes: np.ndarray | None = None) -> None:
-        """Walk the path and solve the constants.
+        """Walk the path.
 
         Args:
             bound: the setting, with its shifters; its constants are ignored.
             last_month: last month asked about.
-            tastes: constants (default: solved, so that observed use is met).
-
-        Raises:
-            econsim.meanfield.MeanFieldError: the observed use cannot be reproduced.
+            tastes: constants (default: solved when first needed, so that observed use is met).
         """
         self.bound = replace(bound, tastes=np.zeros(len(bound.options)))
         reference = int(bound.values["survey.reference_month"])
         self.walked = meanfield.path(self.bound, max(last_month, reference) + 1)
-        self.tastes = (
-            meanfield.solve_bound(self.bound, self.walked) if tastes is None else tastes
-        )
+        self._tastes = tastes
         everyone = meanfield.nodes(self.bound)
         self.firms = everyone.take(meanfield.surveyed(self.bound, everyone))
         self._evaluated: dict[int, np.ndarray] = {}
+
+    @property
+    def tastes(self) -> np.ndarray:
+        """Option constants, ``ndarray[options]``.
+
+        Raises:
+            econsim.meanfield.MeanFieldError: the observed use cannot be reproduced.
+        """
+        if self._tastes is None:
+            self._tastes = meanfield.solve_bound(self.bound, self.walked)
+        return self._tastes
+
+    def limits(self) -> tuple[float, float]:
+        """Least and most use that constants can reach in the reference month, percent.
+
+        Narrow AI alone, and narrow AI with all firms that consider general-purpose AI using it.
+        """
+        month = int(self.bound.values["survey.reference_month"])
+        considering = [
+            meanfield.considering_share(self.bound, self.firms, self.walked.cumulative[past])
+            for past in range(max(month - 11, 0), month + 1)
+            if (self.bound.arrival <= past).any()
+        ]
+        narrow = self.firms.traits.narrow_share
+        weight = self.firms.weight / self.firms.weight.sum()
+        most = narrow + (1.0 - narrow) * np.sum(considering, axis=0) / 12.0
+        return 100.0 * float(weight @ narrow), 100.0 * float(weight @ most)
 
     def _evaluation(self, month: int) -> np.ndarray:
         """Probability that a firm evaluating in a month uses general-purpose AI, ``[nodes]``."""
@@ -247,9 +269,7 @@ class World:
                 self.bound, self.firms, self.walked.cumulative[month]
             )
             if considered.any():
-                values = meanfield.option_values(
-                    self.bound, self.walked.offered[month], self.firms
-                )
+                values = meanfield.option_values(self.bound, self.walked.offered[month], self.firms)
                 chosen = meanfield.choice_probabilities(values + self.tastes, dissimilarity)
                 considered = considered * chosen.sum(axis=1)
             self._evaluated[month] = considered

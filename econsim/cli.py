@@ -22,6 +22,7 @@ import econsim
 from econsim import parameters as registry
 
 if TYPE_CHECKING:
+    from econsim.experiments.ensemble import Ensemble
     from econsim.experiments.headline import GridPoint
     from econsim.experiments.scoring import Score
     from econsim.results import Comparison, Results
@@ -168,12 +169,17 @@ def run(
     grid: Annotated[
         bool, typer.Option("--grid/--no-grid", help="also over lambda and open share")
     ] = True,
+    members: Annotated[
+        int | None,
+        typer.Option("--ensemble", min=2, help="also on so many sets of the shipped ensemble"),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="folder for the results")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run scenarios (paired, the first is the baseline), print a table, store results.
 
     Without names: the headline comparison, diverse against restrictive, for the EU and the US.
+    With --ensemble: replicate noise, parameter uncertainty and structural choices side by side.
     """
     pairs = [list(scenarios)] if scenarios else [list(p) for p in HEADLINE_PAIRS]
     rows, chosen_seed = _rows(firms), _seed(seed)
@@ -181,13 +187,83 @@ def run(
     places = [_place(out, group, len(groups)) for group in groups]
     for place in places:
         _check_writable(place)
+    ensembles = _ensembles(groups, members)
     collected = []
     for group, place in zip(groups, places, strict=True):
         collected.append(
             _run_group(group, place, rows, replicates, chosen_seed, workers, grid, not as_json)
         )
+        if members is not None and len(group) > 1:
+            collected[-1]["spreads"] = _spreads(
+                group, ensembles[group[0].region], members, place, rows, chosen_seed, workers,
+                not as_json,
+            )  # fmt: skip
     if as_json:
         _say(json.dumps(collected, indent=1))
+
+
+def _ensembles(groups: Sequence[Sequence[Scenario]], members: int | None) -> dict[str, Ensemble]:
+    """Shipped ensembles of the groups' regions, refused before any work."""
+    from econsim.experiments import ensemble
+
+    if members is None:
+        return {}
+    found = {r: ensemble.load(r) for r in {g[0].region for g in groups}}
+    for chosen in found.values():
+        chosen.thin(members)
+    return found
+
+
+def _spreads(
+    group: Sequence[Scenario],
+    chosen: Ensemble,
+    members: int,
+    place: Path,
+    rows: int | str | None,
+    seed: int | None,
+    workers: int | None,
+    show: bool,
+) -> list[dict[str, Any]]:
+    """The comparison on the ensemble: table, and ``ensemble-SCENARIO.csv`` beside the results."""
+    from econsim.experiments import ensemble
+
+    year = min(HEADLINE_YEAR, 2020 + group[0].run.months // 12)
+    small = min(rows, ensemble.ROWS) if isinstance(rows, int) else ensemble.ROWS
+    with _progress(f"on {members} parameter sets") as report:
+        found = ensemble.spreads(
+            group, chosen, year, members=members, rows=small, seed=seed, workers=workers,
+            progress=report,
+        )  # fmt: skip
+    records = []
+    for scenario, lines in zip(group[1:], found, strict=True):
+        records += [{"a": scenario.name, "b": group[0].name, "year": year, **vars(s)}
+                    for s in lines]  # fmt: skip
+        (place / f"ensemble-{scenario.name}.csv").write_text(
+            ensemble.spreads_csv(lines, scenario.name, group[0].name, year, chosen.digest),
+            encoding="utf-8",
+        )
+        if show:
+            variants = [v.name for v in ensemble.VARIANTS]
+            _table(
+                f"{scenario.name} less {group[0].name} ({year}): three kinds of uncertainty apart",
+                ("", "own parameters", "replicate noise (80 %)", "parameters 10 / 50 / 90 %",
+                 *variants, "unit"),
+                [
+                    (s.label, f"{s.point:.3g}", f"{s.noise[0]:.3g} to {s.noise[1]:.3g}",
+                     " / ".join(f"{v:.3g}" for v in s.parameters),
+                     *(f"{s.structure[v]:.3g}" for v in variants), s.unit)
+                    for s in lines
+                ],
+            )  # fmt: skip
+            _say(
+                f"{members} of {len(chosen.members)} sets of ensemble {chosen.digest[:12]}; "
+                f"{small:,} rows; structural choices one at a time, each meeting the same use of "
+                "2024."
+            )
+            for warning in chosen.warnings:
+                _say(f"WARNING: the ensemble's fit: {warning}")
+            _say()
+    return records
 
 
 def _place(out: Path | None, group: Sequence[Scenario], groups: int) -> Path:
@@ -679,7 +755,7 @@ def calibrate(
     with _progress("calibrating") as report:
         card = scorecard.calibrate(
             out, seed=_seed(seed) or 0,
-            members=scorecard.MEMBERS if members is None else members,
+            effort=scorecard.Effort(members=scorecard.MEMBERS if members is None else members),
             workers=workers or 2, progress=report,
         )  # fmt: skip
     place = out / "scorecard.md" if page is None else page

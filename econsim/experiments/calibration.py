@@ -58,13 +58,14 @@ LEAST_MEMBERS = 50
 _DIGITS = 5
 _OUTPUT_DIGITS = 8
 #: Design points: from the prior, then near the posterior at these temperatures.
-_FIRST_WAVE, _NEXT_WAVES = 250, ((150, 4.0), (150, 1.5))
-_TUNING_POINTS = 250
+_FIRST_WAVE, _NEXT_WAVES = 160, ((60, 4.0), (60, 1.5))
+_TUNING_POINTS = 200
 _WALKERS_PER_DIMENSION = 4
 _EVALUATION = 2  # raise when evaluations change, so that older ones are not resumed
 _LIMITS = 2  # least and most use that can be reached
 _MARGIN = 1.01
 _SLOPPIEST_TAU = 10.0  # steps per autocorrelation time that a sample needs
+_LEAST_STEPS = 100  # an autocorrelation time from fewer means nothing
 
 
 # --- Priors ---------------------------------------------------------------------------------------
@@ -142,7 +143,8 @@ class Prior:
             return np.where(p < turn, left, right)
         low_score, high_score = self.score_bounds()
         low_p, high_p = norm.cdf(low_score), norm.cdf(high_score)
-        return self.value(norm.ppf(low_p + p * (high_p - low_p)))
+        inside = np.clip(norm.ppf(low_p + p * (high_p - low_p)), low_score, high_score)
+        return np.clip(self.value(inside), *self.bounds())
 
 
 _WEAK = "assumption: weak prior"
@@ -346,15 +348,25 @@ class Task:
     hurdle_shifts: bool = True
     left_out: tuple[str, ...] = ()
 
-    def key(self) -> str:
-        """Identity of the evaluation, with the data and rules it rests on."""
+    def key(self, basis: str) -> str:
+        """Identity of the evaluation on a basis (:func:`_basis`)."""
         words = json.dumps(
             [
-                _EVALUATION, econsim.__version__, self.scenario.hash(), data.digest(), self.values, self.hurdle_shifts,
-                self.left_out, [(q.kind, q.key, q.month) for q in self.questions],
+                basis,
+                self.values,
+                self.hurdle_shifts,
+                self.left_out,
+                [(q.kind, q.key, q.month) for q in self.questions],
             ]
-        )  # fmt: skip
+        )
         return hashlib.sha256(words.encode()).hexdigest()[:24]
+
+
+def _basis(scenario: Scenario) -> str:
+    """What evaluations of a scenario rest on: rules, scenario, tables."""
+    return (
+        f"{_EVALUATION} {econsim.__version__} {scenario.hash()} {data.digest(leave_out=HELD_OUT)}"
+    )
 
 
 def evaluate(task: Task) -> list[float]:
@@ -380,6 +392,10 @@ def evaluate(task: Task) -> list[float]:
     with contextlib.suppress(meanfield.MeanFieldError):
         found += list(world.answer(task.questions, slope))
     return [round(float(f), _OUTPUT_DIGITS) for f in found]
+
+
+#: Tables that no fit may read, not even for a hash.
+HELD_OUT = ("held_out_2025",)
 
 
 class Store:
@@ -429,7 +445,10 @@ class Machine:
 
     def run(self, tasks: Sequence[Task]) -> list[list[float]]:
         """What :func:`evaluate` gives for each task, in order; what is known is not done again."""
-        keys = [t.key() for t in tasks]
+        bases: dict[int, str] = {}
+        for task in tasks:
+            bases.setdefault(id(task.scenario), _basis(task.scenario))
+        keys = [t.key(bases[id(t.scenario)]) for t in tasks]
         waiting = {k: t for k, t in zip(keys, tasks, strict=True) if k not in self.store.known}
         if self.report is not None:
             self.report(len(tasks) - len(waiting))
@@ -596,6 +615,7 @@ class Posterior:
         problem: what was fitted.
         members: parameter values of each member (fitted and drawn).
         figures: ``ndarray[members, observations]``, percent.
+        reports: ``ndarray[members, reports]``, percent: the further figures asked for.
         scores: ``ndarray[draws, numbers]``, the emulated posterior in standard scores.
         design: points evaluated on the way.
         diagnostics: of the sampling.
@@ -604,6 +624,7 @@ class Posterior:
     problem: Problem
     members: tuple[dict[str, float], ...]
     figures: np.ndarray
+    reports: np.ndarray
     scores: np.ndarray
     design: Design
     diagnostics: Diagnostics
@@ -638,9 +659,10 @@ def fitted_values(chosen: Problem, scores: np.ndarray) -> dict[str, float]:
     return values
 
 
-def _tasks(
+def tasks(
     chosen: Problem, sets: Sequence[Mapping[str, float]], questions: Sequence[Question]
 ) -> list[Task]:
+    """Evaluations of parameter sets, with the shifters that the problem may use."""
     return [
         Task(
             chosen.scenario,
@@ -670,7 +692,7 @@ def evaluated_sets(
     machine: Machine,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Limits ``ndarray[sets, 2]`` and figures ``ndarray[sets, questions]``."""
-    found = machine.run(_tasks(chosen, sets, questions))
+    found = machine.run(tasks(chosen, sets, questions))
     figures = np.full((len(sets), len(questions)), np.nan)
     for number, values in enumerate(found):
         if len(values) > _LIMITS:
@@ -745,10 +767,11 @@ def sample(
     members: int,
     *,
     seed: int = 1,
-    candidates: int = 3,
-    steps: int = 6_000,
+    candidates: int = 2,
+    steps: int = 4_000,
     machine: Machine | None = None,
     design: Design | None = None,
+    reports: Sequence[Question] = (),
     waves: tuple[int, tuple[tuple[int, float], ...]] = (_FIRST_WAVE, _NEXT_WAVES),
 ) -> Posterior:
     """Draw parameter sets compatible with the observations.
@@ -762,6 +785,7 @@ def sample(
         machine: where evaluations run.
         design: of a problem with the same numbers and observations, used instead of the first
             wave.
+        reports: further figures wanted of every member.
         waves: size of the first wave, then (size, temperature) of those near the posterior.
 
     Raises:
@@ -783,7 +807,7 @@ def sample(
     first, later = waves
     if design is None:
         design = evaluated(_prior_scores(chosen, seed, "calibration: design", first))
-    if design.feasible.sum() < 2 * dimension:
+    if design.feasible.sum() < dimension + 5:
         raise CalibrationError(
             f"only {int(design.feasible.sum())} of {len(design.points)} design points reproduce "
             "the reference use: the priors do not fit the data"
@@ -805,13 +829,14 @@ def sample(
     wanted = members * candidates
     place = draws.uniforms(seed, "calibration: candidates", wanted)
     scores = flat[(place * len(flat)).astype(int)]
-    others = _drawn(chosen.unidentified, seed, members)
+    others = drawn(chosen.unidentified, seed, members)
     sets = [
         {**fitted_values(chosen, s), **others[number // candidates]}
         for number, s in enumerate(scores)
     ]
     evaluations += len(sets)
-    found = evaluate_sets(chosen, sets, questions, machine)
+    found = evaluate_sets(chosen, sets, [*questions, *reports], machine)
+    found, more = found[:, : len(questions)], found[:, len(questions) :]
     emulated = emulator.figures(scores)
     feasible = np.isfinite(found).all(axis=1)
     weight = np.where(
@@ -820,15 +845,15 @@ def sample(
         - chosen.log_likelihood(emulated),
         -np.inf,
     ).reshape(members, candidates)
-    kept, effective = _resample(weight, seed)
+    kept, effective = resample(weight, seed)
     errors = np.abs(found - emulated)[feasible] / chosen.errors()
     emulator_error = float(np.median(errors)) if len(errors) else math.inf
     infeasible = float(1.0 - feasible.mean())
     notes = []
-    if len(walked) < _SLOPPIEST_TAU * tau:
+    if len(walked) < max(_SLOPPIEST_TAU * tau, _LEAST_STEPS):
         notes.append(
-            f"not converged: {len(walked)} steps are fewer than {_SLOPPIEST_TAU:g} times the "
-            f"autocorrelation time of {tau:.0f}"
+            f"not converged: {len(walked)} steps are fewer than {_LEAST_STEPS} or than "
+            f"{_SLOPPIEST_TAU:g} times the autocorrelation time of {tau:.0f}"
         )
     if emulator_error > 0.5:
         notes.append(f"not converged: the emulator is off by {emulator_error:.1f} standard errors")
@@ -847,6 +872,7 @@ def sample(
         chosen,
         tuple(sets[r] for r in rows),
         found[rows],
+        more[rows],
         flat,
         design,
         Diagnostics(
@@ -856,7 +882,7 @@ def sample(
     )  # fmt: skip
 
 
-def _drawn(priors: Sequence[Prior], seed: int, count: int) -> list[dict[str, float]]:
+def drawn(priors: Sequence[Prior], seed: int, count: int) -> list[dict[str, float]]:
     """Draws of what is not fitted: one stratum of the prior per member (Latin hypercube)."""
     columns = {}
     for prior in priors:
@@ -866,7 +892,7 @@ def _drawn(priors: Sequence[Prior], seed: int, count: int) -> list[dict[str, flo
     return [{k: _rounded(float(v[m]), 4) for k, v in columns.items()} for m in range(count)]
 
 
-def _resample(log_weight: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
+def resample(log_weight: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
     """One candidate of each row with probability in proportion to its weight; -1 if none can be.
 
     Returns:

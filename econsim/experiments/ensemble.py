@@ -44,6 +44,8 @@ VERSION = 1
 _FILE, _CARD = "ensemble.csv", "ensemble.json"
 _LEAD = ("region", "member", "weight", "scored_weight")
 _EXTRA = (SLOPE, REENTRY)
+#: Firms of a run on a member: coarser than a headline, with the same luck for all members.
+ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -298,17 +300,15 @@ PEER_EFFECT = 0.032
 
 
 def _with_peers(scenario: Scenario) -> Scenario:
-    """Peer effect on; the hazard falls so that as many small firms had considered AI in 2024."""
+    """Peer effect on; the hazard falls so that as many firms had considered AI by then."""
     from scipy.optimize import brentq
 
     month = int(scenario.values["survey.reference_month"])
-    question = [Question("considered", "10-49", month)]
 
-    def considered(changes: Mapping[str, float]) -> float:
-        changed = scenario.with_changes(parameters=changes)
-        return float(survey.world(changed, month).answer(question)[0])
+    def reached(changes: Mapping[str, float]) -> float:
+        return survey.world(scenario.with_changes(parameters=changes), month).limits()[1]
 
-    goal = considered({})
+    goal = reached({})
     hazard = scenario.values["considering.hazard"]
 
     def gap(log_multiple: float) -> float:
@@ -316,9 +316,9 @@ def _with_peers(scenario: Scenario) -> Scenario:
             "considering.peers": PEER_EFFECT,
             "considering.hazard": hazard * math.exp(log_multiple),
         }
-        return considered(tried) - goal
+        return reached(tried) - goal
 
-    found = brentq(gap, -0.9, 0.1, xtol=1e-3)
+    found = brentq(gap, -1.5, 0.1, xtol=1e-3)
     return scenario.with_changes(
         parameters={
             "considering.peers": PEER_EFFECT,
@@ -328,22 +328,41 @@ def _with_peers(scenario: Scenario) -> Scenario:
 
 
 def _nested(scenario: Scenario) -> Scenario:
-    """Narrow users are general-purpose users as far as can be: more of these meet the same use."""
+    """Narrow users are general-purpose users as far as can be.
+
+    The two then add up to less, so more firms must use general-purpose AI to meet the same use,
+    and more must consider it: the hazard rises so that the ratio of most to observed use stays.
+    """
     from scipy.optimize import brentq
 
     month = int(scenario.values["survey.reference_month"])
     observed = scenario.values["survey.use_2024"]
     share = meanfield.reporting_share(scenario)
+    headroom = share * survey.world(scenario, month).limits()[1] / observed
+    hazard = scenario.values["considering.hazard"]
+
+    def changed(target: float) -> Scenario:
+        def short(log_multiple: float) -> float:
+            tried = scenario.with_changes(
+                parameters={"considering.hazard": hazard * math.exp(log_multiple)}
+            )
+            return share * survey.world(tried, month).limits()[1] - headroom * target
+
+        multiple = math.exp(brentq(short, -0.2, 3.0, xtol=1e-3))
+        return scenario.with_changes(
+            parameters={
+                "survey.use_2024": float(f"{target:.6g}"),
+                "considering.hazard": float(f"{hazard * multiple:.5g}"),
+            }
+        )
 
     def gap(target: float) -> float:
-        changed = scenario.with_changes(parameters={"survey.use_2024": target})
-        world = survey.world(changed, month)
+        world = survey.world(changed(target), month)
         weight = world.firms.weight
         use = float(weight @ world.use(month, nested=True) / weight.sum())
         return 100.0 * share * use - observed
 
-    found = brentq(gap, observed, min(1.6 * observed, 89.0), xtol=1e-4)
-    return scenario.with_changes(parameters={"survey.use_2024": float(f"{found:.6g}")})
+    return changed(brentq(gap, observed, 1.8 * observed, xtol=0.005))
 
 
 def _parameters(**changes: float) -> Callable[[Scenario], Scenario]:
@@ -436,7 +455,7 @@ def spreads(
     year: int,
     *,
     members: int = 24,
-    rows: int = 2_000,
+    rows: int = ROWS,
     replicates: int = 6,
     seed: int | None = None,
     workers: int | None = None,
@@ -510,6 +529,29 @@ def _differences(
     return np.asarray(gap), pair.difference(name, year, by, group).unit
 
 
+def spreads_csv(
+    lines: Sequence[Spread], scenario: str, baseline: str, year: int, digest: str
+) -> str:
+    """Spreads as a tidy table: one row per number, with the kind of uncertainty it belongs to."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["scenario", "baseline", "year", "outcome", "unit", "kind", "item", "value", "members",
+         "ensemble_sha256", "warnings"]
+    )  # fmt: skip
+    for s in lines:
+        numbers: list[tuple[str, str, float]] = [("own parameters", "mean", s.point)]
+        numbers += zip(("replicate noise",) * 2, ("q10", "q90"), s.noise, strict=True)
+        numbers += zip(("parameters",) * 3, ("q10", "q50", "q90"), s.parameters, strict=True)
+        numbers += [("structure", name, value) for name, value in s.structure.items()]
+        for kind, item, value in numbers:
+            writer.writerow(
+                [scenario, baseline, year, s.label, s.unit, kind, item, value, s.members, digest,
+                 "; ".join(s.warnings)]
+            )  # fmt: skip
+    return text.getvalue()
+
+
 def use_paths(
     scenario: Scenario, members: Sequence[Member], years: Sequence[int], key: str = "10-249"
 ) -> np.ndarray:
@@ -572,6 +614,7 @@ def equal_members(
 __all__ = [
     "LEVELS",
     "OUTCOMES",
+    "ROWS",
     "VARIANTS",
     "Ensemble",
     "EnsembleError",
@@ -583,6 +626,7 @@ __all__ = [
     "load",
     "spread_sets",
     "spreads",
+    "spreads_csv",
     "text_digest",
     "to_csv",
     "use_paths",

@@ -37,11 +37,41 @@ from econsim.scenario import Scenario, load
 
 SCORED, SHIPPED = 2024, 2025
 MEMBERS = 200
-_BACKTEST_MEMBERS = 100
-_FAN_MEMBERS = 40
 _FAN_YEARS = tuple(range(2021, 2036))
 _GROUPS = (*EU_SIZES, "10+")
+_US_SPLIT = 48  # January 2025
 _Q = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work goes into a scorecard.
+
+    Attributes:
+        members: of each region's ensemble.
+        backtest: members of each fit that is only scored.
+        fan: members whose paths of use are drawn.
+        agents: members that agents run on.
+        rows, replicates: of the agents' runs.
+        simulated: data sets of the simulation-based check.
+        waves: of the designs, see :func:`econsim.experiments.calibration.sample`.
+        steps: of the samplers.
+    """
+
+    members: int = MEMBERS
+    backtest: int = 60
+    fan: int = 30
+    agents: int = 16
+    rows: int = ensemble.ROWS
+    replicates: int = 4
+    simulated: int = 100
+    waves: tuple[int, tuple[tuple[int, float], ...]] = (160, ((60, 4.0), (60, 1.5)))
+    steps: int = 4_000
+
+    @property
+    def design(self) -> int:
+        """Design points of one fit."""
+        return self.waves[0] + sum(n for n, _ in self.waves[1])
 
 
 @dataclass(frozen=True)
@@ -101,32 +131,28 @@ class Card:
 # --- Parts ----------------------------------------------------------------------------------------
 
 
-def _reports(posterior: Posterior, questions: Sequence[Question], machine: Machine) -> np.ndarray:
-    """Figures of all members, ``ndarray[members, questions]``."""
-    return evaluate_sets(posterior.problem, posterior.members, questions, machine)
-
-
-def _size_questions(*years: int) -> list[Question]:
+def size_questions(*years: int) -> list[Question]:
+    """EU use by size class and in all, for each year."""
     return [Question("size", g, wave_month(y)) for y in years for g in _GROUPS]
 
 
 def predict_year(
-    posterior: Posterior, year: int, last: int, machine: Machine, seed: int
+    posterior: Posterior, year: int, last: int, seed: int
 ) -> tuple[list[Prediction], dict[str, Persistence]]:
     """Predict a wave of the EU survey by size, member state and sector from waves up to ``last``.
 
     Args:
-        posterior: of a fit that saw nothing after ``last``.
+        posterior: of a fit that saw nothing after ``last``; its reports begin with
+            :func:`size_questions` of both years.
         year: predicted.
         last: last wave seen.
-        machine: where evaluations run.
         seed: of the noise.
 
     Returns:
         predictions, and the discrepancy by family.
     """
-    figures = _reports(posterior, _size_questions(last, year), machine)
-    before, after = figures[:, : len(_GROUPS)], figures[:, len(_GROUPS) :]
+    count = len(_GROUPS)
+    before, after = posterior.reports[:, :count], posterior.reports[:, count : 2 * count]
     seen = scoring.histories(last)
     totals = {y: v for (y, g), v in seen["size"].items() if g == "10+"}
     span = math.sqrt(year - last)
@@ -162,10 +188,10 @@ def score_sizes(predictions: Sequence[Prediction]) -> Score:
     return scoring.score_family(mine, observed, scoring.histories()["size"])
 
 
-def _shipped_weights(posterior: Posterior, machine: Machine) -> np.ndarray:
+def _shipped_weights(posterior: Posterior) -> np.ndarray:
     """Log weights of the shipped EU ensemble: the 2025 "ever considered" shares by size."""
     seen = survey.ever_considered()
-    figures = _reports(posterior, [o.question for o in seen], machine)
+    figures = posterior.reports[:, -len(seen) :]
     gaps = (figures - np.array([o.value for o in seen])) / np.array([o.error for o in seen])
     return np.asarray(-0.5 * (gaps**2).sum(axis=1))
 
@@ -186,11 +212,16 @@ def _backtest(
     )
 
 
-def backtest_wave(machine: Machine, seed: int, scenario: Scenario) -> list[Backtest]:
+def backtest_wave(
+    machine: Machine, seed: int, scenario: Scenario, effort: Effort
+) -> list[Backtest]:
     """Fit to 2021 and 2023, predict 2024: by size class, member state and sector."""
     problem = calibration.problem(scenario, 2023)
-    posterior = sample(problem, _BACKTEST_MEMBERS, seed=seed, candidates=2, machine=machine)
-    predictions, _ = predict_year(posterior, 2024, 2023, machine, seed)
+    posterior = sample(
+        problem, effort.backtest, seed=seed, machine=machine, waves=effort.waves,
+        steps=effort.steps, reports=size_questions(2023, 2024),
+    )  # fmt: skip
+    predictions, _ = predict_year(posterior, 2024, 2023, seed)
     seen = scoring.histories(2024)
     found = []
     for family, words in (
@@ -213,7 +244,7 @@ def backtest_wave(machine: Machine, seed: int, scenario: Scenario) -> list[Backt
     return found
 
 
-def backtest_sizes(parent: Posterior, machine: Machine, seed: int) -> Backtest:
+def backtest_sizes(parent: Posterior, machine: Machine, seed: int, effort: Effort) -> Backtest:
     """Leave one size class out of the fit, predict it in all three waves."""
     rows = []
     for size in EU_SIZES:
@@ -226,14 +257,13 @@ def backtest_sizes(parent: Posterior, machine: Machine, seed: int) -> Backtest:
             parent.problem,
             observations=tuple(parent.problem.observations[n] for n in keep),
         )
+        years = survey.EU_WAVES
         posterior = sample(
-            left, _BACKTEST_MEMBERS, seed=seed, candidates=2, machine=machine,
-            design=parent.design.columns(keep), waves=(0, ((100, 1.5),)),
+            left, effort.backtest, seed=seed, candidates=1, machine=machine, steps=effort.steps,
+            design=parent.design.columns(keep), waves=(0, ((40, 1.5),)),
+            reports=[Question("size", size, wave_month(y)) for y in years],
         )  # fmt: skip
-        years = (2021, 2023, 2024)
-        figures = _reports(
-            posterior, [Question("size", size, wave_month(y)) for y in years], machine
-        )
+        figures = posterior.reports
         seen = scoring.histories()["size"]
         # The class's own past may not be seen, so its discrepancy is that of the likelihood.
         spread = calibration.DISCREPANCY["EU27"]
@@ -272,22 +302,28 @@ def backtest_countries(scenario: Scenario, machine: Machine, seed: int) -> Backt
     return _backtest("one member state left out, 2024", rows, {"EU total": float(np.mean(naive))})
 
 
-def backtest_us(posterior: Posterior, machine: Machine, seed: int) -> Backtest:
+def us_questions() -> list[Question]:
+    """Figures that :func:`backtest_us` needs as reports: each bin's last before 2025, then 2025."""
+    everything = survey.us_observations(2025)
+    late = [o.question for o in everything if o.question.month >= _US_SPLIT]
+    last = [_us_last(everything, b, _US_SPLIT).question for b in survey.US_BINS]
+    return [*last, *late]
+
+
+def _us_last(
+    observations: Sequence[survey.Observation], size: str, before: int
+) -> survey.Observation:
+    mine = [o for o in observations if o.question.key == size and o.question.month < before]
+    return max(mine, key=lambda o: o.question.month)
+
+
+def backtest_us(posterior: Posterior, seed: int) -> Backtest:
     """US fit to 2024, predict the quarters of 2025 by employment bin."""
     everything = survey.us_observations(2025)
-    late = [o for o in everything if o.question.month >= 48]
-    last = {
-        b: max((o for o in everything if o.question.key == b and o.question.month < 48),
-               key=lambda o: o.question.month)
-        for b in survey.US_BINS
-    }  # fmt: skip
-    year_before = {
-        b: max((o for o in everything if o.question.key == b and o.question.month < 37),
-               key=lambda o: o.question.month)
-        for b in survey.US_BINS
-    }  # fmt: skip
-    questions = [o.question for o in (*last.values(), *late)]
-    figures = _reports(posterior, questions, machine)
+    late = [o for o in everything if o.question.month >= _US_SPLIT]
+    last = {b: _us_last(everything, b, _US_SPLIT) for b in survey.US_BINS}
+    year_before = {b: _us_last(everything, b, _US_SPLIT - 11) for b in survey.US_BINS}
+    figures = posterior.reports
     before = dict(zip(last, figures.T[: len(last)], strict=True))
     rows = []
     errors: dict[str, list[float]] = {"no change": [], "linear trend": [], "logit trend": []}
@@ -322,9 +358,9 @@ def backtest_us(posterior: Posterior, machine: Machine, seed: int) -> Backtest:
 #: The reduced setting of the check: four numbers with priors narrow enough that all draws are
 #: feasible; everything else stays at its default.
 REDUCED = (
-    Prior("considering.hazard", "lognormal", (math.log(0.0133), 0.3), "reduced setting"),
+    Prior("considering.hazard", "lognormal", (math.log(0.0133), 0.15), "reduced setting"),
     Prior("hurdle.size_elasticity", "normal", (0.77, 0.2), "reduced setting"),
-    Prior("narrow.level", "normal", (-3.13, 0.15), "reduced setting"),
+    Prior("narrow.level", "normal", (-3.13, 0.1), "reduced setting"),
     Prior("narrow.size_slope", "normal", (0.48, 0.08), "reduced setting"),
 )
 RANK_DRAWS = 99
@@ -370,6 +406,8 @@ def simulated_ranks(
     )  # fmt: skip
     truths = draw("simulated: truth", data_sets)
     clean = figures(truths)
+    if not np.isfinite(clean).all():
+        raise CalibrationError("a draw of the reduced prior cannot reproduce the reference use")
     errors = problem.errors()
     noise = norm.ppf(draws.uniforms(seed, "simulated: noise", clean.size)).reshape(clean.shape)
     found: dict[str, list[int]] = {p.name: [] for p in REDUCED}
@@ -377,7 +415,7 @@ def simulated_ranks(
         observed = clean[number] + errors * noise[number]
         told = problem.told(observed, errors)
         chain, *_ = calibration.chain(
-            told, emulator, points, 1.0, 400, seed, f"simulated: {number}"
+            told, emulator, points, 1.0, 240, seed, f"simulated: {number}"
         )
         flat = chain.reshape(-1, len(REDUCED))
         kept = flat[np.linspace(0, len(flat) - 1, RANK_DRAWS).astype(int)]
@@ -393,7 +431,7 @@ def calibrate(
     folder: Path,
     *,
     seed: int = 1,
-    members: int = MEMBERS,
+    effort: Effort = Effort(),
     workers: int = 2,
     progress: Callable[[float], None] | None = None,
 ) -> Card:
@@ -402,7 +440,7 @@ def calibrate(
     Args:
         folder: working folder; tables and card are written there too.
         seed: of all luck: the same seed gives the same bytes.
-        members: of each region's ensemble.
+        effort: how much work.
         workers: processes for evaluations.
         progress: called with the share of the work done.
 
@@ -410,14 +448,14 @@ def calibrate(
         econsim.experiments.calibration.CalibrationError: too few members, or no fit.
         econsim.data.DataError: a broken table, mixed definitions, a missing wave.
     """
-    if members < calibration.LEAST_MEMBERS:
+    if effort.members < calibration.LEAST_MEMBERS:
         raise CalibrationError(
-            f"{members} members are too few to show a band: at least {calibration.LEAST_MEMBERS}"
+            f"{effort.members} members are too few to show a band: at least "
+            f"{calibration.LEAST_MEMBERS}"
         )
     eu, us = load("eu-diverse"), load("us-diverse")
-    design = 250 + 300
-    planned = 3 * (design + 3 * members) + 3 * members
-    planned += design + 3 * _BACKTEST_MEMBERS + 3 * (100 + 3 * _BACKTEST_MEMBERS) + 27 + 60 + 100
+    planned = 4 * effort.design + 4 * effort.members + 4 * effort.backtest
+    planned += 3 * (40 + effort.backtest) + len(data.MEMBER_STATES) + 60 + effort.simulated
     done = 0
     share_of_agents = 0.25
 
@@ -437,23 +475,28 @@ def calibrate(
         seconds[name] = round(now - clock, 1)
         clock = now
 
-    scored = {"EU27": sample(calibration.problem(eu, SCORED), members, seed=seed, machine=machine)}
-    lap("fit EU to 2024")
-    predictions, kept = predict_year(scored["EU27"], 2025, SCORED, machine, seed)
-    lap("predict EU 2025")
-    weights = _shipped_weights(scored["EU27"], machine)
-    lap("weights of the shipped EU ensemble")
-    scored["US"] = sample(calibration.problem(us, SCORED), members, seed=seed, machine=machine)
+    def fit(scenario: Scenario, until: int, count: int, reports: Sequence[Question]) -> Posterior:
+        return sample(
+            calibration.problem(scenario, until), count, seed=seed, machine=machine,
+            waves=effort.waves, steps=effort.steps, reports=reports,
+        )  # fmt: skip
+
+    considered = [o.question for o in survey.ever_considered()]
+    scored = {"EU27": fit(eu, SCORED, effort.members, [*size_questions(SCORED, 2025), *considered])}
+    predictions, kept = predict_year(scored["EU27"], 2025, SCORED, seed)
+    weights = _shipped_weights(scored["EU27"])
+    lap("fit EU to 2024, predict 2025")
+    scored["US"] = fit(us, SCORED, effort.backtest, us_questions())
     lap("fit US to 2024")
-    shipped_us = sample(calibration.problem(us, SHIPPED), members, seed=seed, machine=machine)
+    shipped_us = fit(us, SHIPPED, effort.members, ())
     lap("fit US to September 2025")
-    backtests = backtest_wave(machine, seed, eu)
+    backtests = backtest_wave(machine, seed, eu, effort)
     lap("backtest 2024")
-    backtests.append(backtest_sizes(scored["EU27"], machine, seed))
+    backtests.append(backtest_sizes(scored["EU27"], machine, seed, effort))
     backtests.append(backtest_countries(eu, machine, seed))
-    backtests.append(backtest_us(scored["US"], machine, seed))
+    backtests.append(backtest_us(scored["US"], seed))
     lap("other backtests")
-    ranks = simulated_ranks(eu, 100, machine, seed)
+    ranks = simulated_ranks(eu, effort.simulated, machine, seed)
     lap("simulation-based check")
     groups = {
         "EU27": ensemble.equal_members("EU27", scored["EU27"].members, weights),
@@ -488,7 +531,7 @@ def calibrate(
     )
     shipped = {r: ensemble.load(r, folder) for r in groups}
     fan = (
-        ensemble.use_paths(eu, shipped["EU27"].thin(_FAN_MEMBERS), _FAN_YEARS),
+        ensemble.use_paths(eu, shipped["EU27"].thin(effort.fan), _FAN_YEARS),
         ensemble.variant_paths(eu, _FAN_YEARS),
     )
     lap("paths of use to 2035")
@@ -502,6 +545,7 @@ def calibrate(
 
         (found,) = ensemble.spreads(
             [load(f"{name}-diverse"), load(f"{name}-restrictive")], shipped[region], 2035,
+            members=effort.agents, rows=effort.rows, replicates=effort.replicates,
             workers=workers, seed=seed, progress=report_agents,
         )  # fmt: skip
         spreads[region] = found

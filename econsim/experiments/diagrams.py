@@ -149,8 +149,11 @@ def fan(
         for (low, high, _), colour in zip(bands, ("#D5E6E8", "#A9CFD3"), strict=False):
             axis.fill_between(years, low, high, color=colour, lw=0)
         ends = sorted((float(v[-1]), k) for k, v in lines.items())
-        span = max(e for e, _ in ends) - min(0.0, *(e for e, _ in ends))
-        place = -np.inf
+        top = max(float(np.max(v)) for v in (*lines.values(), *(b[1] for b in bands)))
+        places: list[float] = []
+        for end, _ in ends:
+            places.append(max(end, places[-1] + 0.055 * top) if places else end)
+        over = max(places[-1] - 1.02 * top, 0.0)
         styles = ("-", "--", "-.", ":", (0, (4, 1, 1, 1)), (0, (1, 1)))
         for number, values in enumerate(lines.values()):
             first = number == 0
@@ -158,10 +161,10 @@ def fan(
                 years, values, color=INK if first else ORANGE, lw=1.8 if first else 1.0,
                 ls=styles[number % len(styles)],
             )  # fmt: skip
-        for end, label in ends:
-            place = max(end, place + 0.06 * span)
-            axis.annotate(label, (years[-1], place), xytext=(5, -3), textcoords="offset points",
-                          fontsize=7.5)  # fmt: skip
+        for (_, label), place in zip(ends, places, strict=True):
+            axis.annotate(label, (years[-1], place - over), xytext=(5, -3),
+                          textcoords="offset points", fontsize=7.5)  # fmt: skip
+        axis.set_ylim(0.0, 1.06 * top)
         axis.plot(list(points), list(points.values()), "o", color=INK, ms=4, mec="white", mew=0.6)
         axis.set_ylabel(unit)
         axis.set_xlim(years[0], years[-1])

@@ -165,7 +165,8 @@ def predict_year(
             kept[family] = Persistence(0.0, 1.0, kept["country"].innovation, 0)
     found = []
     for family in scoring.FAMILIES:
-        for group in sorted({g for y, g in seen[family] if y == last}):
+        known = {g for y, g in seen[family] if y == last}
+        for group in _GROUPS if family == "size" else sorted(known):
             column = _GROUPS.index(group) if family == "size" else _GROUPS.index("10+")
             cloud = scoring.predictive(
                 after[:, column], before[:, column], seen[family][last, group], kept[family],

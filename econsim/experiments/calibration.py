@@ -308,18 +308,27 @@ class Problem:
         return np.asarray(-0.5 * (gaps**2).sum(axis=-1))
 
 
-def problem(scenario: Scenario, until: int = 2024, folder: str | Path | None = None) -> Problem:
+def problem(
+    scenario: Scenario,
+    until: int = 2024,
+    folder: str | Path | None = None,
+    ever_considered: bool = False,
+) -> Problem:
     """The calibration of a region's baseline to what was observed up to a year.
 
     Args:
         scenario: ``eu-diverse`` or ``us-diverse`` or one like it.
         until: last year whose rows the fit sees.
         folder: of the tables (tests).
+        ever_considered: also use the EU's 2025 "ever considered" shares by size; never for a fit
+            that is scored.
 
     Raises:
         econsim.data.DataError: a broken table, mixed definitions, a missing wave.
     """
     observations = tuple(survey.observations(scenario.region, until, folder))
+    if ever_considered:
+        observations += tuple(survey.ever_considered(folder))
     fitted = _US_FITTED if scenario.region == "US" else _EU_FITTED
     return Problem(
         scenario,

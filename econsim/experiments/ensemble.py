@@ -42,7 +42,7 @@ from econsim.scenario import Scenario
 #: Version of the file's form.
 VERSION = 1
 _FILE, _CARD = "ensemble.csv", "ensemble.json"
-_LEAD = ("region", "member", "weight", "scored_weight")
+_LEAD = ("region", "member", "weight")
 _EXTRA = (SLOPE, REENTRY)
 #: Firms of a run on a member: coarser than a headline, with the same luck for all members.
 ROWS = 2_000
@@ -55,8 +55,7 @@ class Member:
     Attributes:
         name: of the set, as in result rows.
         region: EU27 or US.
-        weight: share of the shipped ensemble (EU: may use the 2025 "ever considered" shares).
-        scored_weight: share of the ensemble that saw no row of 2025.
+        weight: share of the ensemble.
         parameters: overrides for ``Scenario.with_changes(parameters=...)``.
         reentry_share: kappa, for bans of the scenario it is applied to.
         reporting_slope: of the US survey equation; 1 in the EU.
@@ -65,7 +64,6 @@ class Member:
     name: str
     region: str
     weight: float
-    scored_weight: float
     parameters: Mapping[str, float]
     reentry_share: float
     reporting_slope: float = 1.0
@@ -112,9 +110,9 @@ class Ensemble:
     digest: str
     until: int
 
-    def weights(self, scored: bool = False) -> np.ndarray:
+    def weights(self) -> np.ndarray:
         """Weights that sum to one."""
-        raw = np.array([m.scored_weight if scored else m.weight for m in self.members])
+        raw = np.array([m.weight for m in self.members])
         return np.asarray(raw / raw.sum())
 
     def thin(self, count: int) -> tuple[Member, ...]:
@@ -145,7 +143,7 @@ def to_csv(groups: Mapping[str, Sequence[Member]]) -> str:
         for m in members:
             writer.writerow(
                 [
-                    region, m.name, f"{m.weight:.6g}", f"{m.scored_weight:.6g}",
+                    region, m.name, f"{m.weight:.6g}",
                     f"{m.reporting_slope:.6g}", f"{m.reentry_share:.6g}",
                     *(f"{m.parameters[n]:.6g}" if n in m.parameters else "" for n in names),
                 ]
@@ -223,14 +221,12 @@ def _members(text: str, region: str, place: Path) -> list[Member]:
                 for name, cell in row.items()
                 if name not in (*_LEAD, *_EXTRA) and cell
             }
-            weight, scored, slope, reentry = (
-                float(row[k]) for k in ("weight", "scored_weight", SLOPE, REENTRY)
-            )
+            weight, slope, reentry = (float(row[k]) for k in ("weight", SLOPE, REENTRY))
         except (ValueError, TypeError, KeyError) as error:
             raise EnsembleError(f"{place}, line {reader.line_num}: {error}") from None
-        if not (weight >= 0.0 and scored >= 0.0 and math.isfinite(weight + scored)):
+        if not (weight >= 0.0 and math.isfinite(weight)):
             raise EnsembleError(f"{place}, line {reader.line_num}: a weight is not 0 or more")
-        found.append(Member(row["member"], region, weight, scored, parameters, reentry, slope))
+        found.append(Member(row["member"], region, weight, parameters, reentry, slope))
     return found
 
 
@@ -584,24 +580,17 @@ def variant_paths(
     return found
 
 
-def equal_members(
-    region: str, sets: Sequence[Mapping[str, float]], log_weights: np.ndarray | None = None
-) -> tuple[Member, ...]:
-    """Members from parameter sets, equally weighted in the scored sense.
+def equal_members(region: str, sets: Sequence[Mapping[str, float]]) -> tuple[Member, ...]:
+    """Members from equally likely parameter sets.
 
     Args:
         region: EU27 or US.
         sets: parameter values, with the slope and kappa under their own names.
-        log_weights: what the shipped weights add, ``ndarray[sets]`` (default: nothing).
     """
-    extra = np.zeros(len(sets)) if log_weights is None else log_weights - log_weights.max()
-    weight = np.exp(extra)
-    weight = weight / weight.sum()
     return tuple(
         Member(
             f"{region}-{n + 1:03d}",
             region,
-            float(f"{weight[n]:.6g}"),
             float(f"{1.0 / len(sets):.6g}"),
             {k: v for k, v in values.items() if k not in _EXTRA},
             values[REENTRY],

@@ -1,9 +1,9 @@
 """The whole calibration: fits, predictions, backtests, checks; tables and the page that shows them.
 
-The scored fit sees rows up to 2024 only.  Observations of 2025 enter in two named places: scoring
-(:func:`score_sizes`), and the weights of the *shipped* EU ensemble, which may use the 2025 "ever
-considered" shares by size (:func:`_shipped_weights`).  The shipped US ensemble sees BTOS to
-September 2025; its scored twin sees 2024.
+The scored fits see rows up to 2024 only.  Observations of 2025 enter in two named places: scoring
+(:func:`score_sizes`, :func:`considered_rows`, :func:`backtest_us`), and the fits that *ship*, which
+are never scored: the EU's also uses the 2025 "ever considered" shares by size, the US's sees BTOS
+to September 2025.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class Card:
     """Everything the scorecard shows.
 
     Attributes:
-        scored, shipped_us: posteriors (EU and US to 2024; US to September 2025).
+        scored: posteriors to 2024, by region.
+        shipped: posteriors that also saw what of 2025 they may, by region.
         predictions: of 2025.
         scores: of EU size classes in 2025.
         backtests: in order.
@@ -113,7 +114,7 @@ class Card:
     """
 
     scored: Mapping[str, Posterior]
-    shipped_us: Posterior
+    shipped: Mapping[str, Posterior]
     predictions: tuple[Prediction, ...]
     scores: tuple[Score, ...]
     backtests: tuple[Backtest, ...]
@@ -189,12 +190,13 @@ def score_sizes(predictions: Sequence[Prediction]) -> Score:
     return scoring.score_family(mine, observed, scoring.histories()["size"])
 
 
-def _shipped_weights(posterior: Posterior) -> np.ndarray:
-    """Log weights of the shipped EU ensemble: the 2025 "ever considered" shares by size."""
+def considered_rows(posterior: Posterior) -> list[tuple[str, tuple[float, ...], float]]:
+    """What a fit says of the 2025 "ever considered" shares, if its reports end with them."""
     seen = survey.ever_considered()
-    figures = posterior.reports[:, -len(seen) :]
-    gaps = (figures - np.array([o.value for o in seen])) / np.array([o.error for o in seen])
-    return np.asarray(-0.5 * (gaps**2).sum(axis=1))
+    return [
+        _row(f"{o.question.key}, ever considered", column, o.value)
+        for o, column in zip(seen, posterior.reports[:, -len(seen) :].T, strict=True)
+    ]
 
 
 def _row(label: str, cloud: np.ndarray, seen: float) -> tuple[str, tuple[float, ...], float]:
@@ -455,7 +457,7 @@ def calibrate(
             f"{calibration.LEAST_MEMBERS}"
         )
     eu, us = load("eu-diverse"), load("us-diverse")
-    planned = 4 * effort.design + 4 * effort.members + 4 * effort.backtest
+    planned = 5 * effort.design + 6 * effort.members + 4 * effort.backtest
     planned += 3 * (40 + effort.backtest) + len(data.MEMBER_STATES) + 60 + effort.simulated
     done = 0
     share_of_agents = 0.25
@@ -476,21 +478,31 @@ def calibrate(
         seconds[name] = round(now - clock, 1)
         clock = now
 
-    def fit(scenario: Scenario, until: int, count: int, reports: Sequence[Question]) -> Posterior:
+    def fit(problem: Problem, count: int, reports: Sequence[Question]) -> Posterior:
         return sample(
-            calibration.problem(scenario, until), count, seed=seed, machine=machine,
-            waves=effort.waves, steps=effort.steps, reports=reports,
+            problem, count, seed=seed, machine=machine, waves=effort.waves, steps=effort.steps,
+            reports=reports,
         )  # fmt: skip
 
     considered = [o.question for o in survey.ever_considered()]
-    scored = {"EU27": fit(eu, SCORED, effort.members, [*size_questions(SCORED, 2025), *considered])}
+    scored = {
+        "EU27": fit(
+            calibration.problem(eu, SCORED),
+            effort.members,
+            [*size_questions(SCORED, 2025), *considered],
+        )
+    }
     predictions, kept = predict_year(scored["EU27"], 2025, SCORED, seed)
-    weights = _shipped_weights(scored["EU27"])
     lap("fit EU to 2024, predict 2025")
-    scored["US"] = fit(us, SCORED, effort.backtest, us_questions())
+    shipped = {
+        "EU27": fit(calibration.problem(eu, SCORED, ever_considered=True), effort.members,
+                    size_questions(2025))
+    }  # fmt: skip
+    lap("fit EU that ships")
+    scored["US"] = fit(calibration.problem(us, SCORED), effort.backtest, us_questions())
     lap("fit US to 2024")
-    shipped_us = fit(us, SHIPPED, effort.members, ())
-    lap("fit US to September 2025")
+    shipped["US"] = fit(calibration.problem(us, SHIPPED), effort.members, ())
+    lap("fit US that ships")
     backtests = backtest_wave(machine, seed, eu, effort)
     lap("backtest 2024")
     backtests.append(backtest_sizes(scored["EU27"], machine, seed, effort))
@@ -499,40 +511,33 @@ def calibrate(
     lap("other backtests")
     ranks = simulated_ranks(eu, effort.simulated, machine, seed)
     lap("simulation-based check")
-    groups = {
-        "EU27": ensemble.equal_members("EU27", scored["EU27"].members, weights),
-        "US": ensemble.equal_members("US", shipped_us.members),
+    groups = {r: ensemble.equal_members(r, p.members) for r, p in shipped.items()}
+    also = {
+        "EU27": "use up to 2024; of 2025 only the share of non-users that ever considered AI, by "
+        "size class (Eurostat isoc_eb_ai); the scored fit saw nothing of 2025",
+        "US": "BTOS to September 2025, old wording; the scored fit saw 2024",
     }
     regions = {
-        "EU27": {
-            "until": SCORED,
-            "warnings": list(scored["EU27"].diagnostics.warnings),
-            "also": "shipped weights use the share of non-users of 2025 that ever considered AI, "
-            "by size class (Eurostat isoc_eb_ai); scored_weight does not",
-            "diagnostics": calibration.as_record(scored["EU27"].diagnostics),
-            "effective_members": round(_effective(groups["EU27"]), 1),
-        },
-        "US": {
-            "until": SHIPPED,
-            "warnings": list(shipped_us.diagnostics.warnings),
-            "also": "BTOS to September 2025, old wording; the scored twin saw 2024 only",
-            "diagnostics": calibration.as_record(shipped_us.diagnostics),
-            "effective_members": round(_effective(groups["US"]), 1),
-        },
-    }
-    for region, posterior in (("EU27", scored["EU27"]), ("US", shipped_us)):
-        regions[region]["priors"] = [
-            {"name": p.name, "kind": p.kind, "numbers": list(p.numbers), "reason": p.reason,
-             "fitted": p in posterior.problem.priors}
-            for p in (*posterior.problem.priors, *posterior.problem.unidentified)
-        ]  # fmt: skip
+        region: {
+            "until": {"EU27": SCORED, "US": SHIPPED}[region],
+            "also": also[region],
+            "warnings": list(posterior.diagnostics.warnings),
+            "diagnostics": calibration.as_record(posterior.diagnostics),
+            "priors": [
+                {"name": p.name, "kind": p.kind, "numbers": list(p.numbers),
+                 "reason": p.reason, "fitted": p in posterior.problem.priors}
+                for p in (*posterior.problem.priors, *posterior.problem.unidentified)
+            ],
+        }
+        for region, posterior in shipped.items()
+    }  # fmt: skip
     digest = ensemble.write(folder, groups, {"seed": seed, "regions": regions})
     (folder / "predictions.csv").write_text(
         scoring.predictions_csv(predictions, SCORED), encoding="utf-8"
     )
-    shipped = {r: ensemble.load(r, folder) for r in groups}
+    loaded = {r: ensemble.load(r, folder) for r in groups}
     fan = (
-        ensemble.use_paths(eu, shipped["EU27"].thin(effort.fan), _FAN_YEARS),
+        ensemble.use_paths(eu, loaded["EU27"].thin(effort.fan), _FAN_YEARS),
         ensemble.variant_paths(eu, _FAN_YEARS),
     )
     lap("paths of use to 2035")
@@ -545,23 +550,18 @@ def calibrate(
                 progress(1.0 - share_of_agents * (1.0 - (start + share) / len(groups)))
 
         (found,) = ensemble.spreads(
-            [load(f"{name}-diverse"), load(f"{name}-restrictive")], shipped[region], 2035,
+            [load(f"{name}-diverse"), load(f"{name}-restrictive")], loaded[region], 2035,
             members=effort.agents, rows=effort.rows, replicates=effort.replicates,
             workers=workers, seed=seed, progress=report_agents,
         )  # fmt: skip
         spreads[region] = found
     lap("effects by agents")
     return Card(
-        scored, shipped_us, tuple(predictions), (score_sizes(predictions),), tuple(backtests),
+        scored, shipped, tuple(predictions), (score_sizes(predictions),), tuple(backtests),
         ranks, RANK_DRAWS,
         {r: [float(v) for v in calibration.information(p)[0]] for r, p in scored.items()},
         fan, spreads, groups, digest, seconds, kept,
     )  # fmt: skip
-
-
-def _effective(members: Sequence[ensemble.Member]) -> float:
-    weight = np.array([m.weight for m in members])
-    return float(weight.sum() ** 2 / (weight**2).sum())
 
 
 # --- The page -------------------------------------------------------------------------------------
@@ -615,7 +615,7 @@ def _score_section(score: Score, picture: str) -> str:
 
 def _ensemble_section(card: Card) -> str:
     parts = []
-    for region, posterior in (("EU27", card.scored["EU27"]), ("US", card.shipped_us)):
+    for region, posterior in card.shipped.items():
         rows = []
         members = card.groups[region]
         weight = np.array([m.weight for m in members])
@@ -660,7 +660,7 @@ def _weighted_quantile(
 
 
 def _prior_rows(card: Card, region: str) -> list[tuple[str, list[float], list[float]]]:
-    posterior = card.shipped_us if region == "US" else card.scored["EU27"]
+    posterior = card.shipped[region]
     members = card.groups[region]
     weight = np.array([m.weight for m in members])
     rows = []
@@ -791,7 +791,7 @@ NO_DISCRIMINATION = (
 def page(card: Card, folder: str = "scorecard") -> str:
     """The scorecard as Markdown; figures are in ``folder`` beside it."""
     score = card.scores[0]
-    eu, us = card.scored["EU27"].diagnostics, card.shipped_us.diagnostics
+    eu, us = (card.shipped[r].diagnostics for r in ("EU27", "US"))
     country = card.persistence["country"]
     backtest_rows = [
         (b.name, str(len(b.rows)), _points(b.error), _percent(b.covered_80),
@@ -842,6 +842,15 @@ def page(card: Card, folder: str = "scorecard") -> str:
         _score_section(score, f"{folder}/predicted-size.svg"),
         "The observations of 2025 were known to the people who wrote the model; the scored fit "
         "reads none, and a test takes them away and gets the same bytes.",
+        "Non-users that ever considered AI, 2025, percent of non-users, predicted by the same fit "
+        "and seen by no scored fit:\n\n"
+        + _table(
+            ("persons", "predicted (10 to 90 %)", "observed"),
+            [
+                (label.partition(",")[0], f"{q[2]:.1f} ({q[0]:.1f} to {q[4]:.1f})", f"{o:.1f}")
+                for label, q, o in considered_rows(card.scored["EU27"])
+            ],
+        ),
         "## 2025 by member state and by sector, predicted",
         "In `econsim/data/ensemble/predictions.csv`; compare with\n\n```sh\neconsim score "
         "--observations FILE\n```\n\nWhat tells member states apart is carried forward, not "
@@ -862,11 +871,6 @@ def page(card: Card, folder: str = "scorecard") -> str:
             ("", "EU", "US"),
             [
                 ("members", str(len(card.groups["EU27"])), str(len(card.groups["US"]))),
-                (
-                    "effective members",
-                    f"{_effective(card.groups['EU27']):.0f}",
-                    f"{_effective(card.groups['US']):.0f}",
-                ),
                 (
                     "autocorrelation time, steps",
                     f"{eu.autocorrelation:g}",
@@ -923,10 +927,10 @@ def page(card: Card, folder: str = "scorecard") -> str:
         "Named literature sets, apart from the fit: any ceiling fits the data.",
         levels,
         "## The ensemble",
-        f"`econsim/data/ensemble/ensemble.csv`, SHA-256 `{card.digest}`. The EU weights also use "
-        "the share of non-users of 2025 that ever considered AI, by size class; the column "
-        "`scored_weight` does not, and everything above on 2025 rests on that. The US members saw "
-        "BTOS to September 2025.",
+        f"`econsim/data/ensemble/ensemble.csv`, SHA-256 `{card.digest}`. The sets that ship come "
+        "from fits of their own: the EU's also uses the share of non-users of 2025 that ever "
+        "considered AI, by size class, the US's BTOS to September 2025. Everything above on 2025 "
+        "comes from fits to 2024.",
     ]
     return "\n\n".join(line.strip() for line in lines) + "\n"
 
@@ -966,7 +970,10 @@ def record(card: Card) -> dict[str, Any]:
         "diagnostics": {
             "EU27": calibration.as_record(card.scored["EU27"].diagnostics),
             "US": calibration.as_record(card.scored["US"].diagnostics),
-            "US shipped": calibration.as_record(card.shipped_us.diagnostics),
+            **{
+                f"{r}, ships": calibration.as_record(p.diagnostics)
+                for r, p in card.shipped.items()
+            },
         },
         "rank_p_values": {k: round(_uniformity(v), 4) for k, v in card.ranks.items()},
     }  # fmt: skip

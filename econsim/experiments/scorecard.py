@@ -923,8 +923,9 @@ def page(card: Card, folder: str = "scorecard") -> str:
         f"![Use, 10-249 persons, to 2035]({folder}/fan-use.svg)",
         variants,
         "Effect of the restrictive against the diverse ecosystem by agents; the three kinds of "
-        "uncertainty on rows of their own. Members and structural choices are run at one luck, that "
-        "of the first replicate, with few rows: the noise row says how far that alone can move them.",
+        "uncertainty on rows of their own. Members and structural choices are run at one luck, "
+        "that of the first replicate, with few rows: the noise row says how far that alone can "
+        "move them.",
         *(
             f"**{'EU' if r == 'EU27' else r}**, {s[0].members} members\n\n{_spread_table(s)}\n\n"
             f"![Effects, {r}]({folder}/spread-{r[:2].lower()}.svg)"

@@ -51,7 +51,8 @@ def parameters_page() -> str:
     parts = [
         "# Parameters\n\nMade from `econsim.parameters` when these pages are built. The same from "
         "the command line:\n\n```sh\neconsim parameters\neconsim parameters choice.lambda\n```\n\n"
-        "A source that begins with *assumption* is one; *fitted* means estimated by `econsim fit`."
+        "A source that begins with *assumption* is one; *fitted* means estimated by "
+        "`econsim calibrate --point`; how wrong that may be: [scorecard](../scorecard.md)."
     ]
     for kind, (title, text) in _KINDS.items():
         rows = [

@@ -22,8 +22,10 @@ import econsim
 from econsim import parameters as registry
 
 if TYPE_CHECKING:
+    from econsim.experiments.ensemble import Ensemble
     from econsim.experiments.execution import Forecast, Tally
     from econsim.experiments.headline import GridPoint
+    from econsim.experiments.scoring import Score
     from econsim.experiments.store import Store
     from econsim.experiments.study import ExecutorFile
     from econsim.findings import Finding
@@ -171,12 +173,17 @@ def run(
     grid: Annotated[
         bool, typer.Option("--grid/--no-grid", help="also over lambda and open share")
     ] = True,
+    members: Annotated[
+        int | None,
+        typer.Option("--ensemble", min=2, help="also on so many sets of the shipped ensemble"),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="folder for the results")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run scenarios (paired, the first is the baseline), print a table, store results.
 
     Without names: the headline comparison, diverse against restrictive, for the EU and the US.
+    With --ensemble: replicate noise, parameter uncertainty and structural choices side by side.
     """
     pairs = [list(scenarios)] if scenarios else [list(p) for p in HEADLINE_PAIRS]
     rows, chosen_seed = _rows(firms), _seed(seed)
@@ -184,13 +191,83 @@ def run(
     places = [_place(out, group, len(groups)) for group in groups]
     for place in places:
         _check_writable(place)
+    ensembles = _ensembles(groups, members)
     collected = []
     for group, place in zip(groups, places, strict=True):
         collected.append(
             _run_group(group, place, rows, replicates, chosen_seed, workers, grid, not as_json)
         )
+        if members is not None and len(group) > 1:
+            collected[-1]["spreads"] = _spreads(
+                group, ensembles[group[0].region], members, place, rows, chosen_seed, workers,
+                not as_json,
+            )  # fmt: skip
     if as_json:
         _say(json.dumps(collected, indent=1))
+
+
+def _ensembles(groups: Sequence[Sequence[Scenario]], members: int | None) -> dict[str, Ensemble]:
+    """Shipped ensembles of the groups' regions, refused before any work."""
+    from econsim.experiments import ensemble
+
+    if members is None:
+        return {}
+    found = {r: ensemble.load(r) for r in {g[0].region for g in groups}}
+    for chosen in found.values():
+        chosen.thin(members)
+    return found
+
+
+def _spreads(
+    group: Sequence[Scenario],
+    chosen: Ensemble,
+    members: int,
+    place: Path,
+    rows: int | str | None,
+    seed: int | None,
+    workers: int | None,
+    show: bool,
+) -> list[dict[str, Any]]:
+    """The comparison on the ensemble: table, and ``ensemble-SCENARIO.csv`` beside the results."""
+    from econsim.experiments import ensemble
+
+    year = min(HEADLINE_YEAR, 2020 + group[0].run.months // 12)
+    small = min(rows, ensemble.ROWS) if isinstance(rows, int) else ensemble.ROWS
+    with _progress(f"on {members} parameter sets") as report:
+        found = ensemble.spreads(
+            group, chosen, year, members=members, rows=small, seed=seed, workers=workers,
+            progress=report,
+        )  # fmt: skip
+    records = []
+    for scenario, lines in zip(group[1:], found, strict=True):
+        records += [{"a": scenario.name, "b": group[0].name, "year": year, **vars(s)}
+                    for s in lines]  # fmt: skip
+        (place / f"ensemble-{scenario.name}.csv").write_text(
+            ensemble.spreads_csv(lines, scenario.name, group[0].name, year, chosen.digest),
+            encoding="utf-8",
+        )
+        if show:
+            variants = [v.name for v in ensemble.VARIANTS]
+            _table(
+                f"{scenario.name} less {group[0].name} ({year}): three kinds of uncertainty apart",
+                ("", "own parameters", "replicate noise (80 %)", "parameters 10 / 50 / 90 %",
+                 *variants, "unit"),
+                [
+                    (s.label, f"{s.point:.3g}", f"{s.noise[0]:.3g} to {s.noise[1]:.3g}",
+                     " / ".join(f"{v:.3g}" for v in s.parameters),
+                     *(f"{s.structure[v]:.3g}" for v in variants), s.unit)
+                    for s in lines
+                ],
+            )  # fmt: skip
+            _say(
+                f"{members} of {len(chosen.members)} sets of ensemble {chosen.digest[:12]}; "
+                f"{small:,} rows; structural choices one at a time, each meeting the same use of "
+                "2024."
+            )
+            for warning in chosen.warnings:
+                _say(f"WARNING: the ensemble's fit: {warning}")
+            _say()
+    return records
 
 
 def _place(out: Path | None, group: Sequence[Scenario], groups: int) -> Path:
@@ -1124,22 +1201,74 @@ def parameters(
 
 
 @app.command()
-def fit(
-    out: Annotated[Path, typer.Option("--out", help="folder for the fitted tables")] = Path(
-        "results/fit"
-    ),
+def calibrate(
+    out: Annotated[
+        Path, typer.Option("--out", help="working folder: tables, and what is resumed from")
+    ] = Path("results/calibration"),
+    members: Annotated[
+        int | None, typer.Option("--members", help="parameter sets per region, at least 50")
+    ] = None,
+    seed: Seed = 1,
+    workers: Workers = 2,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="the scorecard (default: in the folder)")
+    ] = None,
+    point: Annotated[
+        bool, typer.Option("--point", help="only the defaults and shifters, by least squares")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the free numbers to EU AI use of 2021, 2023 and 2024 (a first fit, a few minutes)."""
-    from econsim.experiments import fit as fitting
-    from econsim.scenario import load
+    """Fit to the survey waves up to 2024, predict 2025, backtest, write ensemble and scorecard.
+
+    Interrupted, it goes on where it stopped.  The same seed gives the same ensemble.
+    """
+    from econsim.experiments import scorecard
 
     _check_writable(out)
+    if point:
+        _point_fit(out, as_json)
+        return
+    with _progress("calibrating") as report:
+        card = scorecard.calibrate(
+            out, seed=_seed(seed) or 0,
+            effort=scorecard.Effort(members=scorecard.MEMBERS if members is None else members),
+            workers=workers or 2, progress=report,
+        )  # fmt: skip
+    place = out / "scorecard.md" if page is None else page
+    scorecard.write_page(card, place)
+    scorecard.write_record(card, out / "scorecard.json")
+    found = scorecard.record(card)
+    if as_json:
+        _say(json.dumps(found, indent=1))
+        return
+    _scores(card.scores)
+    _table(
+        "Backtests",
+        ("left out", "figures", "error [points]", "inside 80 % band", "baselines"),
+        [
+            (b.name, str(len(b.rows)), f"{b.error:.2f}", f"{100 * b.covered_80:.0f} %",
+             "; ".join(f"{k} {v:.2f}" for k, v in b.baselines.items()))
+            for b in card.backtests
+        ],
+    )  # fmt: skip
+    for region, values in found["information"].items():
+        _say(f"singular values, {region}: " + " ".join(f"{v:.2f}" for v in values))
+    for name, diagnostics in found["diagnostics"].items():
+        for warning in diagnostics["warnings"]:
+            _say(f"WARNING ({name}): {warning}")
+    _say("; ".join(f"{k} {v:.0f} s" for k, v in card.seconds.items()))
+    _say(f"ensemble {card.digest}\nstored in {out}; scorecard {place}")
+
+
+def _point_fit(out: Path, as_json: bool) -> None:
+    """Defaults and shifters by least squares."""
+    from econsim.experiments import shifters
+    from econsim.scenario import load
+
     with _progress("fitting") as report:
-        found = fitting.fit(load("eu-diverse"), report)
-    facts = fitting.observed()
+        found = shifters.fit(load("eu-diverse"), report)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "fitted_shifts.csv").write_text(fitting.shifts_csv(found.shifts), encoding="utf-8")
+    (out / "fitted_shifts.csv").write_text(shifters.shifts_csv(found.shifts), encoding="utf-8")
     values = json.dumps(found.values, indent=1) + "\n"
     (out / "fitted_values.json").write_text(values, encoding="utf-8")
     if as_json:
@@ -1149,18 +1278,80 @@ def fit(
         "AI use by size class, percent of enterprises (EU-27)",
         ("wave, persons", "model", "observed", "difference"),
         [
-            (f"{y}, {s}", f"{found.prediction.size[y, s]:.2f}", f"{facts.size[y, s]:.2f}",
-             f"{found.prediction.size[y, s] - facts.size[y, s]:+.2f}")
-            for y in fitting.WAVES for s in fitting.SIZES
+            (f"{y}, {s}", f"{m:.2f}", f"{o:.2f}", f"{m - o:+.2f}")
+            for (y, s), (m, o) in found.figures.items()
         ],
-    )  # fmt: skip
+    )
     _table(
         "Fitted numbers", ("name", "fitted", "shipped default"),
         [(n, f"{v:g}", f"{registry.get(n).default:g}") for n, v in found.values.items()],
     )  # fmt: skip
-    moved = " ".join(f"{v:.2f}" for v in found.singular_values)
-    _say(f"worst size figure: {found.worst:.2f} percentage points; singular values of the data's "
-         f"information (prior units): {moved}\nstored in {out}")  # fmt: skip
+    _say(f"worst size figure: {found.worst:.2f} percentage points\nstored in {out}")
+
+
+def _scores(scores: Sequence[Score]) -> None:
+    from econsim.experiments import scorecard
+
+    for score in scores:
+        _table(
+            f"{scorecard.WORDS[score.family]}, {score.year}: {len(score.groups)} figures, "
+            f"percent of enterprises",
+            ("forecast", "mean absolute error", "", "the model is"),
+            scorecard.score_table(score),
+        )
+        _say(
+            f"bands cover: 50 % band {100 * score.covered_50:.0f} %, 80 % band "
+            f"{100 * score.covered_80:.0f} % of figures\n"
+        )
+    _say(scorecard.NO_DISCRIMINATION)
+
+
+@app.command()
+def score(
+    observations: Annotated[
+        Path | None,
+        typer.Option(
+            "--observations",
+            help="CSV: geo, year, value, and size_class_persons or "
+            "nace_section; percent (default: the held-out EU size classes of 2025)",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="another predictions.csv than the shipped")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score the shipped predictions of 2025 against observations, with simple baselines."""
+    from econsim.experiments import scorecard, scoring
+
+    made = scoring.shipped_predictions(predictions)
+    if observations is None:
+        found, left = [scorecard.score_sizes(made)], 0
+        skipped = 0
+    else:
+        observed = scoring.read_observations(observations)
+        found, left = scoring.score(observed, made)
+        skipped = observed.skipped
+    if as_json:
+        _say(
+            json.dumps(
+                [{**vars(s), "against": [vars(a) for a in s.against]} for s in found], indent=1
+            )
+        )
+        return
+    for s in found:
+        _table(
+            f"{scorecard.WORDS[s.family]}, {s.year}",
+            ("group", "predicted", "observed", "difference"),
+            [
+                (g, f"{m:.1f}", f"{o:.1f}", f"{m - o:+.1f}")
+                for g, m, o in zip(s.groups, s.median, s.observed, strict=True)
+            ],
+        )
+    _scores(found)
+    if left or skipped:
+        _say(f"not scored: {left} observations of other years or without a prediction, {skipped} "
+             "rows about other figures")  # fmt: skip
 
 
 @app.command()
@@ -1375,6 +1566,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     """One clear line for wrong input and for a machine that says no; a trace for a defect."""
     from econsim.data import DataError
+    from econsim.experiments.faults import CalibrationError, EnsembleError, ScoringError
     from econsim.meanfield import MeanFieldError
     from econsim.policy import PolicyError
     from econsim.population import PopulationError
@@ -1383,7 +1575,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     wrong = (
         ScenarioError, PolicyError, registry.ParameterError, PopulationError, MeanFieldError,
-        ResultsError, DataError,
+        ResultsError, DataError, CalibrationError, EnsembleError, ScoringError,
     )  # fmt: skip
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)

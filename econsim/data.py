@@ -628,6 +628,23 @@ def table(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     return _cached(name, str(_base_folder() if folder is None else folder)).copy(deep=True)
 
 
+def observed(name: str, until: int, folder: str | Path | None = None) -> pd.DataFrame:
+    """Rows of a table up to a cut-off year: what a fit may see that is judged on later years.
+
+    Args:
+        name: a table of ``SCHEMAS``.
+        until: last year whose rows are returned.
+        folder: as in ``table``.
+
+    Raises ``DataError`` like ``table``, and if no row is as old as that.
+    """
+    frame = table(name, folder)
+    kept = frame[frame["year"] <= until].reset_index(drop=True)
+    if kept.empty:
+        raise DataError(name, f"no rows up to {until}")
+    return kept
+
+
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a frame as plain dictionaries."""
     return [{str(key): cell for key, cell in row.items()} for row in frame.to_dict("records")]
@@ -717,8 +734,10 @@ def sectors_by_tier() -> tuple[tuple[str, ...], ...]:
     )
 
 
-def digest(folder: str | Path | None = None) -> str:
+def digest(folder: str | Path | None = None, leave_out: Sequence[str] = ()) -> str:
     """SHA-256 (hex) of all shipped tables, the data hash of a result's provenance.
+
+    ``leave_out`` names tables that do not count (and are not read).
 
     Files enter in the order of their names, each with its name and its bytes; line ends are
     normalised first so that a checkout on another system gives the same hash.
@@ -726,6 +745,8 @@ def digest(folder: str | Path | None = None) -> str:
     base = _base_folder() if folder is None else Path(folder)
     total = hashlib.sha256()
     for path in sorted(base.glob("*.csv"), key=lambda item: item.name):
+        if path.stem in leave_out:
+            continue
         content = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         total.update(path.name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
     return total.hexdigest()

@@ -16,7 +16,7 @@ in scenario files with a scope instead of ``option``: the name of one option, or
 ``closed`` or ``all``.
 
 ``source`` is a primary source, or begins with ``assumption``, or ``fitted``: then the default was
-estimated by ``econsim fit`` on Eurostat isoc_eb_ai 2021, 2023 and 2024.
+estimated by ``econsim calibrate --point`` on Eurostat isoc_eb_ai 2021, 2023 and 2024.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _table(kind: str, rows: Iterable[tuple]) -> dict[str, Parameter]:
     }
 
 
-_FIT = "fitted: Eurostat isoc_eb_ai, use by size class 2021, 2023, 2024 (econsim fit)"
+_FIT = "fitted: Eurostat isoc_eb_ai, use by size class 2021, 2023, 2024 (econsim calibrate --point)"
 
 # fmt: off
 UNCERTAINTIES = _table(

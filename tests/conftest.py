@@ -6,11 +6,14 @@ a test sees exactly what a file would give.
 
 from __future__ import annotations
 
+import csv
 import inspect
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -18,7 +21,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from econsim import engine, scenario
+from econsim import data, engine, scenario
 from econsim.experiments import simulation
 from econsim.results import Results
 from econsim.scenario import Run, Scenario
@@ -315,3 +318,27 @@ def differing(a: Series, b: Series) -> list[str]:
 def differing_series() -> Callable[[Series, Series], Sequence[str]]:
     """:func:`differing`."""
     return differing
+
+
+@pytest.fixture
+def changed_tables(tmp_path: Path) -> Callable[..., Path]:
+    """``changed_tables(name, change)``: a copy of the tables with the rows of one changed.
+
+    ``change`` takes a row and returns it, or ``None`` to drop it.
+    """
+
+    def copy(name: str, change: Callable[[dict[str, str]], dict[str, str] | None]) -> Path:
+        folder = tmp_path / "data"
+        shutil.copytree(Path(data.__file__).parent / "data", folder, dirs_exist_ok=True)
+        place = folder / f"{name}.csv"
+        with place.open(newline="", encoding="utf-8") as handle:
+            reader = csv.DictReader(handle)
+            header = list(reader.fieldnames or ())
+            rows = [r for r in (change(dict(row)) for row in reader) if r is not None]
+        with place.open("w", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, header, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        return folder
+
+    return copy

@@ -73,8 +73,7 @@ def parameters_page() -> str:
 
 def outcomes_page() -> str:
     """Every outcome, from ``econsim.results``, with the dimensions the engine records."""
-    from econsim.engine import RECORDED
-    from econsim.engine import AGAINST_BASELINE
+    from econsim.engine import AGAINST_BASELINE, RECORDED
     from econsim.results import OUTCOMES
 
     against = {name: ("size_class",) for name in AGAINST_BASELINE}

@@ -148,7 +148,7 @@ class Kept:
     @property
     def paired(self) -> bool:
         """Whether it exists only against the baseline (users lost, diverted, gained ...)."""
-        return results.outcome(self.outcome).numerator in simulation.AGAINST_BASELINE
+        return results.outcome(self.outcome).numerator in engine.AGAINST_BASELINE
 
     def words(self) -> str:
         """The number in words, without its unit."""
@@ -665,7 +665,7 @@ def _check_groups(
         if entry.groups != ("all",):
             raise _error(document, (*place, "groups"), "'groups' needs 'by'")
         return
-    paired = recorded in simulation.AGAINST_BASELINE
+    paired = recorded in engine.AGAINST_BASELINE
     have = ("size_class",) if paired else engine.RECORDED.get(recorded, ())
     if entry.by not in have:
         raise _error(

@@ -349,6 +349,8 @@ _PERSONS = PURPOSES["persons"]
 _PRODUCTIVITY = PURPOSES["productivity"]
 _MONTH = PURPOSES["evaluation_month"]
 _ONCE = np.uint64(0)
+#: Distance of 32-bit fractions.
+_STEP = 2.0**-32
 _B1, _B2, _B4, _B8, _B16, _B32 = (np.uint64(n) for n in (1, 2, 4, 8, 16, 32))
 _M1, _M2, _M4, _M8, _M16 = (
     np.uint64(n)
@@ -363,7 +365,7 @@ def bit_reversed(ordinal):
     x = ((x >> _B4) & _M4) | ((x & _M4) << _B4)
     x = ((x >> _B8) & _M8) | ((x & _M8) << _B8)
     x = ((x >> _B16) & _M16) | ((x & _M16) << _B16)
-    return x * 2.0**-32
+    return x * _STEP
 
 
 @each()

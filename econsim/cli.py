@@ -1023,9 +1023,20 @@ def emulate(
 @app.command("list")
 def list_(
     outcomes: Annotated[bool, typer.Option("--outcomes", help="list outcomes instead")] = False,
+    studies: Annotated[bool, typer.Option("--studies", help="list studies instead")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the shipped scenarios, or the outcomes."""
+    """List the shipped scenarios, the outcomes, or the studies."""
+    if studies:
+        from econsim.experiments import study
+
+        listed = [(s.name, s.title, s.question) for s in map(study.load, study.shipped())]
+        if as_json:
+            keys = ("name", "title", "question")
+            _say(json.dumps([dict(zip(keys, row, strict=True)) for row in listed], indent=1))
+        else:
+            _table("Studies", ("name", "title", "asks"), listed)
+        return
     if outcomes:
         from econsim.results import OUTCOMES
 

@@ -339,6 +339,13 @@ def test_studies_are_checked_like_scenarios(
     assert "did you mean 'us-diverse'" in capsys.readouterr().err
 
 
+def test_studies_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["list", "--studies", "--json"])
+    assert not ended.value.code
+    assert [s["name"] for s in json.loads(capsys.readouterr().out)] == study.shipped()
+
+
 def test_the_schema_of_studies_names_every_key() -> None:
     found = study.schema()
     assert set(found["properties"]) >= {"arms", "uncertainties", "levers", "outcomes", "analysis"}

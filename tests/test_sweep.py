@@ -14,6 +14,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -681,3 +682,29 @@ def test_studies_are_answered_from_the_command_line(
     assert code == 2 and "did you mean 'restrictive'" in err
     code, _, err = call(capsys, "status", str(tmp_path))
     assert code == 2 and "not a run store" in err
+
+
+def test_a_run_that_kills_its_worker_twice_is_a_failure_and_no_other_is(
+    make: Callable[..., Study], tmp_path: Path
+) -> None:
+    store = Store.create(tmp_path / "store", make())
+    (batch, *_) = execution.batches(store.plan, (), 2)
+    deadly = batch.groups[0].variants[0].run(batch.seed)
+
+    class Workers:
+        window = 2
+
+        def submit(self, batch: execution.Batch) -> Future[Any]:
+            found: Future[Any] = Future()
+            runs = [v.run(batch.seed) for g in batch.groups for v in g.variants]
+            if deadly in runs:
+                found.set_exception(execution.WorkerLostError("killed"))
+            else:
+                found.set_result([(run, False) for run in runs])
+            return found
+
+    reports = [r for found in execution._drive(store, Workers(), [batch]) for r in found]  # type: ignore[arg-type]
+    assert len(reports) == batch.runs == 4
+    assert [run for run, failed in reports if failed] == [deadly]
+    record = store.contents().failed[deadly]
+    assert record.error["stage"] == "worker" and "out of memory" in record.error["message"]

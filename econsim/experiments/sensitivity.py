@@ -84,7 +84,14 @@ class Sensitivity:
         )
 
     def settled(self) -> bool:
-        """Whether no total index moved by more than its interval when the sample last doubled."""
+        """Whether indices are told to a tenth, and none moved by more when the sample last doubled.
+
+        A tenth of the variance (Sobol), or a quarter of the largest effect (Morris).
+        """
+        largest = max((i.total for i in self.indices), default=0.0)
+        fine = 0.1 if self.method == "sobol" else 0.25 * largest
+        if any(i.total_error > fine for i in self.indices):
+            return False
         sizes = sorted(self.convergence)
         if len(sizes) < 2:
             return False

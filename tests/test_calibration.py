@@ -18,7 +18,7 @@ from econsim.experiments.calibration import Machine, Prior, Problem, Store
 from econsim.experiments.faults import CalibrationError
 from econsim.scenario import load
 
-SMALL = {"steps": 300, "waves": (30, ((12, 1.5),)), "candidates": 2}
+SMALL = {"steps": 240, "waves": (24, ((8, 1.5),)), "candidates": 2}
 
 
 @pytest.fixture(scope="module")

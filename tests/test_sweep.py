@@ -562,15 +562,16 @@ def test_retrying_mends_what_can_be_mended(
 ) -> None:
     given = make()
     store = Store.create(tmp_path / "store", given)
-    real = execution.perform
+    real = execution.perform_together
 
-    def moody(task: Any) -> Any:
-        if task.replicate == 1 and any(s.package.entries for s in task.scenarios):
-            raise MemoryError("too little")
-        return real(task)
+    def moody(tasks: Any) -> Any:
+        for task in tasks:
+            if task.replicate == 1 and any(s.package.entries for s in task.scenarios):
+                raise MemoryError("too little")
+        return real(tasks)
 
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "perform", moody)
+        patch.setattr(execution, "perform_together", moody)
         tally = execution.sweep(store, executor=ALONE)
     # Only the arm that failed, at both points; the other arm of the pair was kept.
     assert (tally.done, tally.failed) == (10, 2)
@@ -650,7 +651,7 @@ def test_memory_does_not_grow_with_the_number_of_runs(
     make: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: Store
 ) -> None:
     made = execution.perform(simulation.Task(tuple(alone.study.arms.values()), 1000, 0, 7))
-    monkeypatch.setattr(execution, "perform", lambda task: made)
+    monkeypatch.setattr(execution, "perform_together", lambda tasks: [made for _ in tasks])
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     peaks = []
     for runs in (1000, 10_000):

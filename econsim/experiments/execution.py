@@ -43,7 +43,7 @@ import numpy as np
 
 from econsim.experiments import study as studies
 from econsim.experiments.design import StudyError
-from econsim.experiments.simulation import Done, Task, perform
+from econsim.experiments.simulation import Done, Task, perform, perform_together
 from econsim.experiments.store import (
     SCHEMA_VERSION,
     Record,
@@ -61,7 +61,7 @@ from econsim.scenario import Scenario
 logger = logging.getLogger(__name__)
 
 #: Groups in a batch: one machine, Dask (whose dispatch costs some milliseconds).
-BATCH, BATCH_DASK = 4, 16
+BATCH, BATCH_DASK = 12, 24
 #: How often a run may take its worker with it before it counts as failed.
 DEATHS = 2
 #: Seconds to wait for a Dask scheduler, and for a first worker there.
@@ -177,11 +177,23 @@ def batches(
 def advance(study: Study, batch: Batch) -> Iterator[list[Record]]:
     """Make the runs of a batch; yields the records of each group when it is finished.
 
-    All runs of a batch share rows and seed: an engine that can advance several of them in one pass
-    takes the whole batch here.
+    All runs of a batch share rows and seed and advance in one pass.  If any of them fails, each
+    group is made by itself, so that one run's failure is not the others'.
     """
+    if len(batch.groups) > 1:
+        try:
+            together = _perform(study, batch, [_ready(study, group) for group in batch.groups])
+        except Exception as error:
+            logger.info("a batch of %d runs is made group by group: %s", batch.runs, error)
+        else:
+            yield from together
+            return
     for group in batch.groups:
         yield _perform_group(study, batch, group)
+
+
+def _ready(study: Study, group: Group) -> list[tuple[Variant, Scenario]]:
+    return [(v, study.at(v.arm, study.points[group.point])) for v in group.variants]
 
 
 def _perform_group(study: Study, batch: Batch, group: Group) -> list[Record]:
@@ -196,32 +208,52 @@ def _perform_group(study: Study, batch: Batch, group: Group) -> list[Record]:
     if not ready:
         return failed
     try:
-        return failed + _perform(study, batch, group.point, ready)
+        return failed + _perform(study, batch, [ready])[0]
     except Exception as error:
         if len(ready) == 1:
             return [*failed, _failure(study, batch, ready[0][0], "run", error)]
     # One arm's failure is not the others': each alone says whose it was.
     for one in ready:
         try:
-            failed += _perform(study, batch, group.point, [one])
+            failed += _perform(study, batch, [[one]])[0]
         except Exception as error:
             failed.append(_failure(study, batch, one[0], "run", error))
     return failed
 
 
 def _perform(
-    study: Study, batch: Batch, point: int, ready: Sequence[tuple[Variant, Scenario]]
-) -> list[Record]:
+    study: Study, batch: Batch, groups: Sequence[Sequence[tuple[Variant, Scenario]]]
+) -> list[list[Record]]:
+    """Runs of several groups in one pass; each group with its baseline, if it is compared."""
     started = time.perf_counter()
     paired = any(k.paired for k in study.kept)
-    reference = paired and ready[0][0].arm != study.baseline
-    first = [study.at(study.baseline, study.points[point])] if reference else []
-    made = perform(Task((*first, *(s for _, s in ready)), study.rows, batch.replicate, batch.seed))
-    seconds = (time.perf_counter() - started) / len(ready)
+    tasks, firsts = [], []
+    for ready in groups:
+        reference = paired and ready[0][0].arm != study.baseline
+        first = [study.at(study.baseline, study.points[ready[0][0].point])] if reference else []
+        firsts.append(len(first))
+        scenarios = (*first, *(s for _, s in ready))
+        tasks.append(Task(scenarios, study.rows, batch.replicate, batch.seed))
+    made = perform_together(tasks)
+    seconds = (time.perf_counter() - started) / sum(len(ready) for ready in groups)
+    return [
+        _records(study, batch, ready, done, first, seconds)
+        for ready, done, first in zip(groups, made, firsts, strict=True)
+    ]
+
+
+def _records(
+    study: Study,
+    batch: Batch,
+    ready: Sequence[tuple[Variant, Scenario]],
+    made: Done,
+    first: int,
+    seconds: float,
+) -> list[Record]:
     records = []
     for number, (variant, scenario) in enumerate(ready):
         try:
-            values = extract(study.kept, made, number + len(first), scenario, variant.arm,
+            values = extract(study.kept, made, number + first, scenario, variant.arm,
                              study.baseline)  # fmt: skip
         except Exception as error:
             records.append(_failure(study, batch, variant, "record", error))

@@ -352,8 +352,8 @@ def _caution(result: Results) -> str:
         "95 %, Monte Carlo noise only. A conditional comparison under stated assumptions, not a "
         "forecast."
         if isinstance(result.manifest["rows"], int)
-        else f"n = {result.replicates} replicates, one row per enterprise; intervals: 95 %, "
-        "Monte Carlo noise only. A conditional comparison, not a forecast."
+        else f"n = {result.replicates}, one row per enterprise: what sampling noise is left, see "
+        "docs/speed.md. A conditional comparison under stated assumptions, not a forecast."
     )
 
 
@@ -405,7 +405,8 @@ def _comparison(
             ],
         )
         _say(_caution(c.a))
-        _say(f"Unpaired interval of GDP / paired interval: {ratio:.1f}")
+        if ratio == ratio:  # one replicate has no interval
+            _say(f"Unpaired interval of GDP / paired interval: {ratio:.1f}")
     grid_rows = []
     for point in points:
         use = point.comparison.difference("use", year, "size_class", "10-249")

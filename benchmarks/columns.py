@@ -473,16 +473,19 @@ def bytes_by_firm(worlds: engine.Worlds) -> int:
     return sum(column.itemsize for column in worlds.people) + remembered
 
 
-def bytes_per_due_firm(run: EngineRun) -> tuple[int, int, int]:
-    """Bytes of the columns of a due firm.
+def bytes_per_firm_month(run: EngineRun) -> float:
+    """Bytes of the firm columns that a month must read or write, per firm in the population.
 
-    Returns:
-        (read to see whether it considers AI, read if it does, written if it does).
+    One firm in twelve is due.  It shows its flags and whether it considers AI; if it may begin to,
+    also what its threshold follows from; if it considers, all its columns are read, and what it
+    remembers is written.
     """
-    people, state = run.worlds.people, run.worlds.state
+    people, state, firms = run.worlds.people, run.worlds.state, run.economy.firms
     small, money = state.small.itemsize, state.money.itemsize
-    # Flags and considering; for those that may begin, also what the threshold follows from.
-    asked = 2 * small + people.cell.itemsize + people.ordinal.itemsize + people.persons.itemsize
-    # Option, tenure, epoch; hurdle and surplus.
+    asked = 2 * small
+    threshold = people.cell.itemsize + people.ordinal.itemsize + people.persons.itemsize
     written = 3 * small + 2 * money
-    return asked, bytes_by_firm(run.worlds), written
+    considering = float(firms.considering.mean())
+    waiting = float((firms.of("applicable") & ~firms.considering).mean())
+    evaluated = bytes_by_firm(run.worlds) - asked + written
+    return (asked + waiting * threshold + considering * evaluated) / 12.0

@@ -21,7 +21,7 @@ from econsim.results import Results
 
 #: Rows of the samples, and how many seeds each is drawn with.
 SIZES = {
-    1_000: 24, 2_000: 24, 5_000: 16, 10_000: 16, 20_000: 12, 50_000: 10, 100_000: 8, 500_000: 4,
+    1_000: 16, 2_000: 16, 5_000: 12, 10_000: 12, 20_000: 10, 50_000: 8, 100_000: 6, 500_000: 4,
 }  # fmt: skip
 YEAR = 2035
 #: Figures of the headline: label, outcome, dimension, group.

@@ -66,8 +66,6 @@ MEMORY_ROWS = (1_000_000, 10_000_000)
 ARMS = ("eu-diverse", "eu-restrictive")
 #: Bytes of each of the two arrays that measure how fast memory is copied: far beyond any cache.
 COPIED = 512 * 2**20
-
-
 #: Rows of the table that others are compared with begin with this; the row in NumPy does not.
 ENGINE = "econsim engine"
 IN_NUMPY = "econsim, in NumPy"
@@ -234,7 +232,7 @@ def by_size(
                 run.step()
             cost[rows].append((time.perf_counter() - began) / (12.0 * rows))
             loop[rows].append(run.loop_seconds / (12.0 * rows))
-            moved[rows].append(bytes_per_firm_month(run))
+            moved[rows].append(columns.bytes_per_firm_month(run))
     for run in runs.values():
         run.release()
     first = cost[sizes[0]]
@@ -250,17 +248,6 @@ def by_size(
     }
 
 
-def bytes_per_firm_month(run: EngineRun) -> float:
-    """Bytes of the firm columns that a month must read or write, per firm in the population.
-
-    One firm in twelve is due.  It shows whether it considers AI; if so, all its columns are read,
-    and its state is written.
-    """
-    asked, read, written = columns.bytes_per_due_firm(run)
-    considering = float(run.considering().mean())
-    return (asked + considering * (read - asked + written)) / 12.0
-
-
 def resident(what: str, forget_peak: bool = False) -> float:
     """Resident bytes of this process: now (``VmRSS``) or at most (``VmHWM``); 0 if unknown."""
     status = Path("/proc/self/status")
@@ -274,11 +261,7 @@ def resident(what: str, forget_peak: bool = False) -> float:
 
 def fits(rows: int, per_firm: float) -> bool:
     """Whether so many firms fit into memory that is free now, with a third to spare."""
-    available = Path("/proc/meminfo")
-    if not available.exists():
-        return True
-    line = next(x for x in available.read_text().splitlines() if x.startswith("MemAvailable"))
-    return 1.5 * rows * per_firm < 1024.0 * float(line.split()[1])
+    return 1.5 * rows * per_firm < compiled.memory_available()
 
 
 def copy_bandwidth(threads: int, repeats: int) -> dict[str, Any]:

@@ -128,12 +128,12 @@ def print_ensemble(described: Scenario, count: int) -> tuple[dict[str, Any], boo
     each: dict[str, float] = {}
     for way, chosen in (("fused", batches[0]), ("alone", batches[0][:ALONE])):
         meanfield._solved.clear()  # both solve the constants
-        began = time.perf_counter()
+        began = time.process_time()
         if way == "fused":
             fused = simulation.perform_together([task(member) for member in chosen])
         else:
             alone = [simulation.perform(task(member)) for member in chosen]
-        each[way] = (time.perf_counter() - began) / len(chosen)
+        each[way] = (time.process_time() - began) / len(chosen)
         progress(f"{len(chosen)} members, {way}")
     pairs = zip(alone, fused, strict=False)
     differing = set().union(*(unequal(a.series[0], b.series[0]) for a, b in pairs))
@@ -148,7 +148,7 @@ def print_ensemble(described: Scenario, count: int) -> tuple[dict[str, Any], boo
         f"\n{count:,} members of {MEMBER_ROWS:,} firms, {months} months, {WORKERS} processes: "
         f"{whole:.1f} s\n"
         f"  of these, option constants {solving:.1f} s, the rest {whole - solving:.1f} s\n"
-        f"  a member in a pass of {len(batches[0])}, one process: {each['fused']:.3f} s; by "
-        f"itself: {each['alone']:.3f} s, {found['ratio']:.2f} times as long"
+        f"  processor seconds of a member in a pass of {len(batches[0])}: {each['fused']:.3f}; by "
+        f"itself: {each['alone']:.3f}, {found['ratio']:.2f} times as long"
     )
     return found, print_equality(differing)

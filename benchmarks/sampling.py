@@ -129,7 +129,7 @@ def print_sampling(names: Sequence[str], full: int | str) -> dict[str, Any]:
                         f"{e.mean:.3f}",
                     )
                 )
-    DRAWING.write_text(drawing(found, names[0]), encoding="utf-8")
+    DRAWING.write_text(drawing(found, names[0], whole), encoding="utf-8")
     progress(f"written: {TABLE.name}, {DRAWING.name}")
     return {
         "compared_with": full,
@@ -140,7 +140,7 @@ def print_sampling(names: Sequence[str], full: int | str) -> dict[str, Any]:
     }
 
 
-def drawing(errors: dict[int, dict[str, Error]], baseline: str) -> str:
+def drawing(errors: dict[int, dict[str, Error]], baseline: str, whole: str) -> str:
     """Errors against rows, both on logarithmic scales, as SVG.
 
     Lines are errors of levels; dashed ones of differences between scenarios, relative to the level.
@@ -169,7 +169,7 @@ def drawing(errors: dict[int, dict[str, Error]], baseline: str) -> str:
         places = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
         return f'<polyline points="{places}" fill="none" {style}/>'
 
-    parts = [text(10, 18, f"Root mean square sampling error in {YEAR}, per cent", "start")]
+    parts = [text(10, 18, f"Root mean square error against {whole}, {YEAR}, per cent", "start")]
     for power in range(low, high + 1):
         style = 'stroke="#888"' if power == 0 else 'stroke="#ddd"'
         parts.append(line([(left, y(10.0**power)), (right, y(10.0**power))], style))

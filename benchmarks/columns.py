@@ -4,36 +4,28 @@ The competitors of :mod:`c_month` and :mod:`polars_month` know neither the engin
 it stores its columns.  This module is the only place that does, so a change inside the engine is a
 change in this one file:
 
-* :class:`EngineRun` drives the engine;
+* :class:`EngineRun` drives the engine, :func:`worlds` several scenarios in one pass;
 * :func:`starting_point` gives a population at a month as plain arrays (:class:`Columns`), the
   totals that belong to it (:class:`Totals`), and the numbers of the rules (:class:`Rules`);
-* :class:`Path` gives the offers of each further month by cell and option (:class:`Terms`).
+* :class:`Path` gives the offers of each further month, by class of cells or, as :class:`Terms`, by
+  cell and option.
 """
 
 from __future__ import annotations
 
 import copy
-import inspect
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from econsim import behaviour, draws, engine, setting
+from econsim import behaviour, compiled, draws, engine, evaluation, population, setting
 from econsim.setting import Offers
 
 #: One enterprise is this many units of weight.
 WEIGHT_UNIT = engine.WEIGHT_UNIT
-
-#: Whether the engine can be told how many threads to use.
-HAS_THREADS = "threads" in inspect.signature(engine.Economy).parameters
-
-#: Columns that a due firm reads and writes; every other column it only reads.
-WRITTEN = ("option", "tenure", "epoch", "considering", "hurdle_money", "surplus")
-#: Columns that the month never touches, and those that are no columns of firms.
-UNTOUCHED = ("ordinal", "maturity")
-NOT_BY_FIRM = ("start",)
 
 
 class UnsupportedError(ValueError):
@@ -44,8 +36,9 @@ class UnsupportedError(ValueError):
 class Columns:
     """Columns of all firms, sorted by evaluation month and then by cell; see ``engine.Firms``.
 
-    The last six change as the months pass; ``weight`` and its products are whole numbers in units
-    of :data:`WEIGHT_UNIT`.
+    The engine computes many of them anew whenever it needs them; the competitors keep them all,
+    which takes more memory and less time.  The last six change as the months pass; ``weight`` and
+    its products are whole numbers in units of :data:`WEIGHT_UNIT`.
     """
 
     cell: np.ndarray
@@ -119,8 +112,7 @@ class Rules:
         open_weights: ``ndarray[options]`` of bool.
         redraw, no_option, stable_angle, stable_weight: addresses of the firm's own draws.
         options: address of each option's shock, ``ndarray[options]`` of uint64.
-        node_power, added_power: ``x ** beta`` and ``x ** (beta / dissimilarity)`` at the nodes.
-        node_weight: weights of the nodes.
+        node_power, added_power, node_weight: of the surplus integrals, see ``behaviour``.
         never: utility of an option that cannot be had.
         tenure_classes: years of experience told apart.
     """
@@ -146,7 +138,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a month offers, by cell and option, and how far considering has spread by cell."""
+    """What a month offers, by cell and option, and how far considering has spread by cell.
+
+    The common log hurdle of a cell is part of ``taste``.
+    """
 
     period: int
     activity: float
@@ -190,6 +185,22 @@ BY_CELL_AND_OPTION = (
 BY_CELL = ("voucher_rate", "voucher_cap", "switching_multiple")
 
 
+def worlds(
+    arms: Sequence[Any], rows: int | str, seed: int, threads: int = 1, jit: bool = True
+) -> engine.Worlds:
+    """Scenarios on one population, which advance in one pass.
+
+    Args:
+        arms: the scenarios.
+        rows, seed: of the population.
+        threads: how many may evaluate firms at once.
+        jit: whether kernels run compiled, where they can be.
+    """
+    jit = jit and compiled.available()
+    shared = population.synthesise(arms[0].region, rows, seed, threads=threads, jit=jit)
+    return engine.Worlds(engine.bind_all(arms), shared, threads=threads, jit=jit)
+
+
 class EngineRun:
     """The engine behind the verbs of all models: ``warm_up`` and ``step``.
 
@@ -197,50 +208,45 @@ class EngineRun:
         loop_seconds: time spent in the firm loop since the run was built.
     """
 
-    def __init__(self, described, rows: int | str, seed: int, threads: int | None = None) -> None:
-        chosen = {"threads": threads} if HAS_THREADS and threads is not None else {}
-        self.economy = engine.Economy(described, rows, seed, **chosen)
+    def __init__(
+        self, described, rows: int | str, seed: int, threads: int = 1, jit: bool = True
+    ) -> None:
+        self.worlds = worlds([described], rows, seed, threads, jit)
+        self.economy = self.worlds.economies[0]
         self.loop_seconds = 0.0
-        evaluate = self.economy.evaluate
+        evaluate = self.worlds._evaluate
 
-        def timed(rows_due):
+        def timed(*arguments):
             began = time.perf_counter()
-            evaluate(rows_due)
+            evaluate(*arguments)
             self.loop_seconds += time.perf_counter() - began
 
-        self.economy.evaluate = timed
+        self.worlds._evaluate = timed
 
     def warm_up(self, months: int) -> None:
         """Bring the economy to a month."""
         for _ in range(months):
-            self.economy.month()
+            self.worlds.month()
 
     def step(self) -> None:
         """One month."""
-        self.economy.month()
+        self.worlds.month()
 
     def option(self) -> np.ndarray:
         """Every firm's present option, 0 for none, in the order of :class:`Columns`."""
-        return np.asarray(self.economy.firms.option).astype(np.uint8)
+        return self.economy.firms.option
 
     def considering(self) -> np.ndarray:
         """Whether each firm considers AI."""
-        return np.asarray(self.economy.firms.considering).astype(bool)
+        return self.economy.firms.considering
 
     def totals(self) -> Totals:
         """Sums by cell."""
         return _totals(self.economy)
 
-    def column_bytes(self) -> int:
-        """Bytes of all columns of a firm."""
-        return sum(
-            column.itemsize
-            for name, column in vars(self.economy.firms).items()
-            if isinstance(column, np.ndarray) and name not in NOT_BY_FIRM
-        )
-
     def release(self) -> None:
-        """Nothing outlives the object."""
+        """Let go of the threads."""
+        self.worlds.close()
 
 
 def columns(economy: engine.Economy) -> Columns:
@@ -248,7 +254,7 @@ def columns(economy: engine.Economy) -> Columns:
     firms = economy.firms
     return Columns(
         **{
-            f.name: np.array(getattr(firms, f.name), dtype=TYPES.get(f.name, np.float64))
+            f.name: np.array(firms.of(f.name), dtype=TYPES.get(f.name, np.float64))
             for f in fields(Columns)
         }
     )
@@ -267,20 +273,19 @@ def rules(economy: engine.Economy) -> Rules:
     """Numbers of the rules."""
     values, bound = economy.scenario.values, economy.bound
     beta, dissimilarity = values["choice.beta"], values["choice.lambda"]
-    nodes, weights = np.polynomial.legendre.leggauss(12)
-    nodes = 0.5 * (nodes + 1.0)
+    nodes, weights = behaviour.surplus_nodes(evaluation.NODES)
     return Rules(
         beta=beta,
         dissimilarity=dissimilarity,
         persistence=values["choice.persistence"],
         carry_over=values["learning.carry_over"],
-        set_up_annuity=setting.annuity(values["cost.interest"], values["cost.set_up_life"]),
+        set_up_annuity=setting.set_up_annuity(values),
         move_per_person=values["choice.switching_cost"] * values["economy.currency_per_eur"],
         open_weights=np.asarray(bound.open_weights, dtype=bool),
         options=np.array(bound.addresses, dtype=np.uint64),
-        node_power=nodes ** (2.0 * beta),
-        added_power=nodes ** (2.0 * beta / dissimilarity),
-        node_weight=weights * nodes,
+        node_power=behaviour.node_powers(nodes, beta),
+        added_power=behaviour.node_powers(nodes, beta / dissimilarity),
+        node_weight=weights,
         never=behaviour.NEVER,
         tenure_classes=behaviour.TENURE_CLASSES,
         **{
@@ -293,46 +298,62 @@ def rules(economy: engine.Economy) -> Rules:
 class Path:
     """The months' offers from a point on, by the engine's own rules of supply and spreading.
 
-    A competitor asks for a month's :meth:`terms`, lets its firms decide, and tells :meth:`end` who
-    uses what; suppliers know it next month.
+    A competitor asks for a month's :meth:`terms` (or :meth:`offers`), lets its firms decide, and
+    tells :meth:`end` who uses what; suppliers know it next month.
     """
 
     def __init__(self, economy: engine.Economy) -> None:
         if economy.scenario.package.budgets:
             raise UnsupportedError("the competitors know no budgets")
-        self.bound = economy.bound
+        worlds = economy.worlds
+        self.bound, self.stack = economy.bound, worlds.stack
         self.period: int = economy.period
-        self.supplied = copy.deepcopy(economy.supplied)
-        self.spread = copy.deepcopy(economy.considering)
-        self.signals = economy.signals
-        self._offered: Offers | None = economy.offered
+        self.supplied = copy.deepcopy(worlds.supplied)
+        self.spread = copy.deepcopy(worlds.considering)
+        self.rents_index = worlds.rents_index.copy()
+        self._offered: Offers | None = worlds.offered
 
     @property
     def shape(self) -> tuple[int, int]:
         """Cells and options."""
         return self.bound.cells.count, len(self.bound.options)
 
-    def terms(self) -> Terms:
-        """Offers of the month by cell and option, and the spread of considering by cell."""
+    @property
+    def cumulative(self) -> np.ndarray:
+        """How far considering has spread, ``ndarray[cells]``."""
+        return self.spread.cumulative[0]
+
+    def offers(self) -> Offers:
+        """Offers of the month by class of cells and option; considering spreads."""
         before = self._offered
-        offered = setting.offers(self.bound, self.period, self.supplied, self.signals)
+        offered = setting.offers(self.stack, self.period, self.supplied, self.rents_index, [()])
         if before is not None and (offered.available < before.available).any():
             raise UnsupportedError("the competitors know no options that are taken away")
-        self.spread.advance(self.period, self.bound.values, offered.considering_pace)
+        self.spread.advance(self.period, self.stack.values, offered.considering_pace)
         self._offered = offered
-        by_cell = {name: getattr(offered, name) for name in (*BY_CELL_AND_OPTION, *BY_CELL)}
-        return Terms(self.period, offered.activity, cumulative=self.spread.cumulative, **by_cell)
+        return offered.lane(0)
+
+    def terms(self) -> Terms:
+        """:meth:`offers` by cell and option."""
+        offered, kind = self.offers(), self.bound.benefit_class
+        by_cell = {n: getattr(offered, n)[kind] for n in (*BY_CELL_AND_OPTION, *BY_CELL)}
+        by_cell["taste"] = self.tastes(offered)
+        return Terms(self.period, float(offered.activity), cumulative=self.cumulative, **by_cell)
+
+    def tastes(self, offered: Offers) -> np.ndarray:
+        """Taste less beta times the common log hurdle, ``ndarray[cells, options]``."""
+        common = self.bound.values["choice.beta"] * offered.common
+        return np.asarray(offered.taste[self.bound.benefit_class] - common[:, None])
 
     def end(self, firms_by_option: np.ndarray) -> None:
         """End the month: suppliers learn how many firms use each option, ``ndarray[options]``."""
         assert self._offered is not None
-        self.signals = setting.Signals()
         users = float(firms_by_option.sum())
+        self.rents_index = np.ones(1)
         if users > 0.0:
             closed = float(firms_by_option[~self.bound.open_weights].sum()) / users
             reference = 1.0 - self.bound.values["choice.open_share"]
-            index = max(closed / reference, 0.05) * self._offered.closed_multiple
-            self.signals = setting.Signals(rents_index=index)
+            self.rents_index = max(closed / reference, 0.05) * self._offered.closed_multiple
         self.period += 1
 
 
@@ -359,6 +380,7 @@ def starting_point(described, rows: int, seed: int, months: int) -> StartingPoin
         run.warm_up(months)
         economy = run.economy
         made = StartingPoint(columns(economy), _totals(economy), rules(economy), Path(economy))
+        run.release()
         _last.append((described, wanted, made))
     found = _last[0][2]
     return StartingPoint(found.columns, found.totals, found.rules, copy.deepcopy(found.path))
@@ -445,36 +467,25 @@ def agreement(engine_run: EngineRun, competitor: Competitor) -> dict[str, float]
 # --- memory -------------------------------------------------------------------------------------
 
 
-#: Columns that show whether a due firm considers AI; the others are read only if it does.
-ASKED = ("cell", "applicable", "threshold", "considering")
+def bytes_by_firm(worlds: engine.Worlds) -> int:
+    """Bytes of all columns of a firm: those that the worlds share, and what each remembers."""
+    remembered = sum(array[:, :, 0].nbytes for array in worlds.state)
+    return sum(column.itemsize for column in worlds.people) + remembered
 
 
-def bytes_per_due_firm(economy: engine.Economy) -> tuple[int, int, int]:
-    """Bytes of the columns of a due firm, from their item sizes.
+def bytes_per_firm_month(run: EngineRun) -> float:
+    """Bytes of the firm columns that a month must read or write, per firm in the population.
 
-    Returns:
-        (read to see whether it considers AI, read if it does, written if it does).
+    One firm in twelve is due.  It shows its flags and whether it considers AI; if it may begin to,
+    also what its threshold follows from; if it considers, all its columns are read, and what it
+    remembers is written.
     """
-    sizes = {
-        name: column.itemsize
-        for name, column in vars(economy.firms).items()
-        if isinstance(column, np.ndarray) and name not in (*NOT_BY_FIRM, *UNTOUCHED)
-    }
-
-    def total(names) -> int:
-        return sum(size for name, size in sizes.items() if name in names)
-
-    return total(ASKED), total(sizes), total(WRITTEN)
-
-
-class EngineArms:
-    """Several scenarios on one population, as a run of both arms holds them in memory."""
-
-    def __init__(self, arms, rows: int | str, seed: int) -> None:
-        self.economies = [engine.Economy(described, rows, seed) for described in arms]
-
-    def step(self, months: int) -> None:
-        """Pass months."""
-        for _ in range(months):
-            for economy in self.economies:
-                economy.month()
+    people, state, firms = run.worlds.people, run.worlds.state, run.economy.firms
+    small, money = state.small.itemsize, state.money.itemsize
+    asked = 2 * small
+    threshold = people.cell.itemsize + people.ordinal.itemsize + people.persons.itemsize
+    written = 3 * small + 2 * money
+    considering = float(firms.considering.mean())
+    waiting = float((firms.of("applicable") & ~firms.considering).mean())
+    evaluated = bytes_by_firm(run.worlds) - asked + written
+    return (asked + waiting * threshold + considering * evaluated) / 12.0

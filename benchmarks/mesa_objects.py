@@ -8,9 +8,9 @@ write it in Mesa, and as fast as that style allows:
 
 Same choice rule as :mod:`econsim.behaviour` (considering threshold, five options, benefit, cost,
 hurdle, nested-logit shocks that persist, experience) and same monthly totals (users by option,
-value gain, hurdles, moves).  What is not the firm loop is shared with econsim: the population and
-its thresholds (:func:`econsim.engine.build_firms`), the month's offers by cell
-(:func:`econsim.setting.offers`) and the spread of considering.  The luck is the agents' own.
+value gain, hurdles, moves).  What is not the firm loop is shared with econsim: the population, its
+traits and thresholds, the month's offers by cell and the spread of considering
+(:class:`columns.Path`).  The luck is the agents' own.
 The two implementations share no line of the choice rule, so agreement checks both; when the
 engine's rules change on purpose, :class:`Firm` must follow.
 
@@ -31,10 +31,11 @@ import sys
 import time
 from math import exp, log
 
+import columns
 import mesa
 import numpy as np
 
-from econsim import accounts, behaviour, engine, meanfield, scenario, setting, supply
+from econsim import accounts, behaviour, engine, evaluation, scenario, setting
 from econsim.setting import Offers, Setting
 
 #: Largest accepted distance of a use rate from the engine's, percentage points.
@@ -117,8 +118,8 @@ class Firm(mesa.Agent):
         usage, scale, wedge, hurdle = self.usage, self.scale, self.wedge, self.hurdle
         compliance = self.compliance
         potential = model.activity * self.potential
-        switching = model.switching_cost * self.persons if before else 0.0
-        voucher_rate, voucher_cap = model.vouchers[self.group]
+        voucher_rate, voucher_cap, switching_cost = model.terms_of_all[self.group]
+        switching = switching_cost * self.persons if before else 0.0
         appraised = [] if model.surplus_counted else None
         tastes = model.tastes[self.cell]
         best, chosen, best_net = self.no_option, 0, 0.0
@@ -187,7 +188,7 @@ class Firm(mesa.Agent):
             self.option = chosen
 
     def expected_surplus(self, appraised):
-        """Expected surplus a year of what was appraised, as ``engine.Economy._surplus``."""
+        """Expected surplus a year of what was appraised, as ``evaluation.surplus``."""
         if not appraised:
             return 0.0
         model = self.model
@@ -229,18 +230,16 @@ class FirmModel(mesa.Model):
 
     def __init__(self, described, rows, seed, *, surplus=False):
         super().__init__(rng=int(seed))
-        if described.package.budgets:
-            raise ValueError("these models know no budgets")
-        bound = meanfield.solved(described)
+        economy = columns.worlds([described], rows, seed).economies[0]
+        bound, self.path = economy.bound, columns.Path(economy)
         self.bound: Setting = bound
-        self.period = 0
         self.turn = 0
         values = bound.values
         self.beta = values["choice.beta"]
         self.dissimilarity = values["choice.lambda"]
         self.persistence = values["choice.persistence"]
         self.carry_over = values["learning.carry_over"]
-        self.set_up_annuity = setting.annuity(values["cost.interest"], values["cost.set_up_life"])
+        self.set_up_annuity = setting.set_up_annuity(values)
         self.switching_cost = (
             self.set_up_annuity
             * values["choice.switching_cost"]
@@ -248,28 +247,21 @@ class FirmModel(mesa.Model):
         )
         self.options = len(bound.options)
         self.open_weights = bound.open_weights.tolist()
-        nodes, weights = np.polynomial.legendre.leggauss(12)
-        nodes = 0.5 * (nodes + 1.0)
-        self.quadrature = list(
-            zip((nodes ** (2.0 * self.beta)).tolist(), (weights * nodes).tolist(), strict=True)
-        )
-        power = 2.0 * self.beta / self.dissimilarity
-        self.added_quadrature = list(
-            zip((nodes**power).tolist(), (weights * nodes).tolist(), strict=True)
+        nodes, weights = behaviour.surplus_nodes(evaluation.NODES)
+        self.quadrature, self.added_quadrature = (
+            list(zip(behaviour.node_powers(nodes, p).tolist(), weights.tolist(), strict=True))
+            for p in (self.beta, self.beta / self.dissimilarity)
         )
         self.learning = behaviour.learning_curve(values["learning.start"], values["learning.time"])
         self.surplus_counted = surplus
         self.uniform = self.random.random
 
-        self.supplied = supply.Supply.start(bound.months)
-        self.spread = setting.Considering.start(bound)
-        self.signals = setting.Signals()
         self.offered: Offers | None = None
         self.activity = 1.0
         self.cumulative: list[float] = []
         self.tastes: list[list[float]] = []  # by cell and option
         self.terms: list[list[list[float]]] = []  # by class of cells, option and term
-        self.vouchers: list[list[float]] = []
+        self.terms_of_all: list[list[float]] = []  # by class: voucher rate and cap, moving cost
 
         self.users = [0.0] * self.options
         self.user_rows = self.considering_rows = 0
@@ -281,7 +273,7 @@ class FirmModel(mesa.Model):
         self.loop_seconds = 0.0  # spent letting firms evaluate
         self.history: list[dict[str, float]] = []
 
-        firms = engine.build_firms(bound, rows, seed)
+        firms = economy.firms
         Firm.create_agents(
             self,
             firms.rows,
@@ -305,16 +297,13 @@ class FirmModel(mesa.Model):
 
     def begin_month(self):
         """The month's offers and considering, by cell, as plain lists for scalar code."""
-        bound = self.bound
-        offered = setting.offers(bound, self.period, self.supplied, self.signals)
-        self.spread.advance(self.period, bound.values, offered.considering_pace)
-        self.offered = offered
-        self.turn = self.period % 12
-        self.activity = offered.activity
-        self.cumulative = self.spread.cumulative.tolist()
-        self.tastes = offered.taste.tolist()
-        # Cells of a class share everything but the taste: what every instrument reaches is in it.
-        columns = (
+        path = self.path
+        self.turn = path.period % 12
+        self.offered = offered = path.offers()
+        self.activity = float(offered.activity)
+        self.cumulative = path.cumulative.tolist()
+        self.tastes = path.tastes(offered).tolist()
+        by_option = (
             offered.benefit_rate,
             offered.seat_cost,
             offered.set_up_annuity,
@@ -324,10 +313,10 @@ class FirmModel(mesa.Model):
             offered.set_up_cost,
             offered.hardware_cost,
         )
-        one = bound.class_cell
-        self.terms = np.stack([column[one] for column in columns], axis=-1).tolist()
-        self.vouchers = np.stack(
-            (offered.voucher_rate[one], offered.voucher_cap[one]), axis=-1
+        self.terms = np.stack(by_option, axis=-1).tolist()
+        moving = self.switching_cost * offered.switching_multiple
+        self.terms_of_all = np.stack(
+            (offered.voucher_rate, offered.voucher_cap, moving), axis=-1
         ).tolist()
         self.leavers = self.switchers = self.evaluating = 0.0
 
@@ -360,15 +349,7 @@ class FirmModel(mesa.Model):
                 },
             }
         )
-        total = sum(self.users)
-        if total > 0.0:
-            closed = sum(
-                u for u, family in zip(self.users, self.open_weights, strict=True) if not family
-            )
-            reference = 1.0 - self.bound.values["choice.open_share"]
-            index = max(closed / total / reference, 0.05) * offered.closed_multiple
-            self.signals = setting.Signals(rents_index=index)
-        self.period += 1
+        self.path.end(np.array(self.users))
 
     def step(self):
         """One month."""
@@ -430,9 +411,8 @@ def value_gain(bound: Setting, offered: Offers, learning: np.ndarray, value: np.
     """
     depth = np.array([bound.values["benefit.light_depth"], 1.0])
     realised = (depth[:, None] * learning[None, :]).reshape(-1)
-    rate = offered.benefit_rate[bound.class_cell]
     per_value = accounts.gross_gain(
-        rate[:, :, None] * realised, bound.values["accounts.first_order"]
+        offered.benefit_rate[:, :, None] * realised, bound.values["accounts.first_order"]
     )
     return float((value * per_value).sum() * offered.activity / 12.0)
 
@@ -451,7 +431,7 @@ def release(model: mesa.Model) -> None:
 
 def engine_history(described, rows: int, seed: int, months: int):
     """The same totals, month by month, from the engine; with its final state."""
-    economy = engine.Economy.start(described, rows, seed)
+    economy = columns.EngineRun(described, rows, seed).economy
     bound, totals = economy.bound, economy.totals
     classes = len(bound.class_cell)
     history = []

@@ -1,6 +1,6 @@
 /* The firm loop of a month, as one would write it in C.
  *
- * The rules are those of econsim/behaviour.py and econsim/engine.py: consider, appraise the options
+ * The rules are those of econsim/behaviour.py and econsim/evaluation.py: consider, appraise options
  * with addressed SplitMix64 shocks, choose, settle, keep totals by cell. Logarithm, exponential and
  * sine are the C library's. Each thread adds what changes into totals of its own; these are added
  * up at the end, in whole numbers, so the number of threads cannot matter.
@@ -75,6 +75,9 @@ static inline double uniform(uint64_t key, uint64_t address, uint64_t occasion) 
     double u = (double)(mix(key + counter * 0x9E3779B97F4A7C15u) >> 11) * 0x1p-53 + 0x1p-54;
     return fmin(u, 1.0 - 0x1p-53);
 }
+
+/* A whole number of at most 24 binary digits, as the engine keeps money. */
+static inline double whole_money(double money) { return rint((double)(float)money); }
 
 static inline double gumbel(double u) { return -log(-log(u)); }
 
@@ -201,7 +204,7 @@ static inline void evaluate(int64_t row, const Firms *firms, const Rules *rules,
         sums->usage[k] += firms->weight_usage[row];
         sums->firms[k] += weight;
         sums->scale[k] += firms->weight_scale[row];
-        money = rint(real * (net[k] * exp(-(best - no_option) / rules->beta)));
+        money = whole_money(real * (net[k] * exp(-(best - no_option) / rules->beta)));
         if (chosen != before) {
             sums->new_scale[k] += firms->weight_scale[row];
             sums->vouchers += rint(real * voucher[k]);
@@ -215,7 +218,7 @@ static inline void evaluate(int64_t row, const Firms *firms, const Rules *rules,
     }
     if (!firms->narrow[row])
         sums->users += weight * ((chosen > 0) - (before > 0));
-    double surplus = rint(real * expected_surplus(rules, value, net));
+    double surplus = whole_money(real * expected_surplus(rules, value, net));
     sums->hurdle += money - firms->hurdle_money[row];
     sums->surplus += surplus - firms->surplus[row];
 

@@ -124,6 +124,11 @@ def _gumbel(uniform):
     return -((-(uniform.log())).log())
 
 
+def _whole_money(money):
+    # A whole number of at most 24 binary digits, as the engine keeps money.
+    return money.cast(pl.Float32).cast(pl.Float64).round()
+
+
 def _sum(expressions):
     return functools.reduce(operator.add, expressions)
 
@@ -318,8 +323,8 @@ class PolarsMonth(Competitor):
         realised = picked("net") * (-(col("best") - col("no_option")) / beta).exp()
         settled = {
             "new_tenure": tenure,
-            "new_hurdle": pl.when(uses).then((real * realised).round()).otherwise(0.0),
-            "new_surplus": (real * surplus).round(),
+            "new_hurdle": pl.when(uses).then(_whole_money(real * realised)).otherwise(0.0),
+            "new_surplus": _whole_money(real * surplus),
             "started": uses & (col("chosen") != col("option")),
             "moved": uses & used & (col("chosen") != col("option")),
             "left": used & ~uses,

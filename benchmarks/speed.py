@@ -4,12 +4,14 @@ One command, one table::
 
     python benchmarks/speed.py [--firms 100000] [--months 24] [--repeats 5] [--only engine polars]
                                [--million] [--nations] [--profile] [--json FILE]
+    python benchmarks/speed.py --arms | --ensemble [1000] | --sampling
 
 All models meet the same firms in the same months, which begin when many firms already consider AI
 (``--start``, default January 2026).  The engine and the Mesa objects simulate themselves there;
 polars and the C kernel start from the engine's firms, and must end with the engine's choices.  In
 each repeat every model is built anew, outside the clock, and the order of the models is reversed
-in every other repeat.  Ratios are taken within a repeat.
+in every other repeat.  Ratios are taken within a repeat.  Compiled code is at hand before any
+clock starts.
 
 The clock is wall time from the first to the last timed month; a *firm-month* is one firm in the
 population for one month, whether or not it is its turn to evaluate (one firm in twelve has it).
@@ -20,25 +22,24 @@ objects, unless it says so, no firms' surplus.  Ratios of whole months therefore
 competitors' favour.
 
 Beside the table: the engine's cost by size (``--nations``: up to thirty million firms), distance to
-the memory bound, memory per firm, a small single run, imports.  ``--profile`` shows only where the
-engine's month goes.
+the memory bound, memory per firm, a small single run, compilation, imports.  ``--profile`` shows
+only where the engine's month goes; ``--arms`` and ``--ensemble`` what it saves to advance scenarios
+in one pass (:mod:`fused`); ``--sampling`` how far weighted samples are from the full population
+(:mod:`sampling`).
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import cProfile
 import functools
 import gc
-import io
 import json
 import os
 import platform
-import pstats
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -46,14 +47,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import c_month
 import columns
+import fused
 import numpy as np
-import polars_month
+import sampling
+from clock import progress, summary
 from columns import EngineRun
-from mesa_objects import TOLERANCE, DueOnlyModel, EveryMonthModel
 
-from econsim import accounts, draws, engine, policy, scenario, setting
+from econsim import accounts, aggregation, compiled, engine, evaluation, policy, scenario, setting
 
 #: First timed month: January 2026.
 START = 60
@@ -65,15 +66,22 @@ MEMORY_ROWS = (1_000_000, 10_000_000)
 ARMS = ("eu-diverse", "eu-restrictive")
 #: Bytes of each of the two arrays that measure how fast memory is copied: far beyond any cache.
 COPIED = 512 * 2**20
+#: Rows of the table that others are compared with begin with this; the row in NumPy does not.
+ENGINE = "econsim engine"
+IN_NUMPY = "econsim, in NumPy"
 
 
 def models(threads: Sequence[int]) -> dict[str, Callable[..., Any]]:
     """What is timed: name -> builder(scenario, firms, seed).  The engine comes first."""
+    # Here, since processes of --ensemble and --sampling begin with an import of this module.
+    import c_month
+    import polars_month
+    from mesa_objects import DueOnlyModel, EveryMonthModel
+
     found: dict[str, Callable[..., Any]] = {}
-    for count in threads:
-        found[engine_name(count)] = functools.partial(EngineRun, threads=count)
-    if not columns.HAS_THREADS:
-        found = {engine_name(1): EngineRun}
+    for count in threads if compiled.available() else ():
+        found[f"{ENGINE}, {plural(count)}"] = functools.partial(EngineRun, threads=count)
+    found[IN_NUMPY] = functools.partial(EngineRun, jit=False)
     found["Mesa objects, due firms only"] = DueOnlyModel
     found["Mesa objects, due only + firms' surplus"] = functools.partial(DueOnlyModel, surplus=True)
     found["Mesa objects, every month, shuffle_do"] = EveryMonthModel
@@ -82,16 +90,19 @@ def models(threads: Sequence[int]) -> dict[str, Callable[..., Any]]:
         found["polars"] = polars_month.PolarsMonth
     if c_month.missing() is None:
         for count in threads:
-            name = f"C kernel, {count} thread{'s' if count > 1 else ''}"
+            name = f"C kernel, {plural(count)}"
             found[name] = functools.partial(c_month.CMonth, threads=count)
+    for reason in (polars_month.missing(), c_month.missing()):
+        if reason:
+            print(f"left out: {reason}")
+    if not compiled.available():
+        print("left out: the compiled engine (no Numba here, or it is switched off)")
     return found
 
 
-def engine_name(threads: int) -> str:
-    """How the table calls the engine."""
-    if not columns.HAS_THREADS:
-        return "econsim engine"
-    return f"econsim engine, {threads} thread{'s' if threads > 1 else ''}"
+def plural(threads: int) -> str:
+    """So many threads, in words."""
+    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def time_months(build: Callable[..., Any], described, rows: int, months: int, start: int):
@@ -110,16 +121,6 @@ def time_months(build: Callable[..., Any], described, rows: int, months: int, st
     return time.perf_counter() - began, model.loop_seconds, model
 
 
-def summary(samples: Sequence[float]) -> dict[str, Any]:
-    """Median, extremes and samples."""
-    return {
-        "median": statistics.median(samples),
-        "min": min(samples),
-        "max": max(samples),
-        "samples": list(samples),
-    }
-
-
 def result(model) -> Any:
     """What a model's firms chose: options of all firms, or the share of firms that use AI."""
     if hasattr(model, "option"):
@@ -127,11 +128,15 @@ def result(model) -> Any:
     return model.user_rows / model.rows
 
 
-def agreement(wanted: np.ndarray, found: Any) -> tuple[bool, str]:
+def agreement(name: str, wanted: np.ndarray, found: Any) -> tuple[bool, str]:
     """Whether a model ended with the engine's choices, in words."""
+    import c_month
+    from mesa_objects import TOLERANCE
+
     if isinstance(found, np.ndarray):
         same = float((wanted == found).mean())
-        return same >= c_month.SAME, f"{100.0 * same:.4f} % equal"
+        needed = 1.0 if name.startswith("econsim") else c_month.SAME
+        return same >= needed, f"{100.0 * same:.4f} % equal"
     points = 100.0 * (found - float((wanted > 0).mean()))
     return abs(points) <= TOLERANCE, f"use {points:+.2f} points"
 
@@ -160,10 +165,9 @@ def side_by_side(
             model.release()
             del model
             gc.collect()
-            progress(f"repeat {repeat + 1} of {repeats}: {name}")
-    progress("")
+            progress(f"{rows:,} firms, repeat {repeat + 1} of {repeats}: {name}")
     columns.forget()
-    engines = [name for name in chosen if name.startswith("econsim")]
+    engines = [name for name in chosen if name.startswith(ENGINE)] or [IN_NUMPY]
     wanted = results[engines[-1]]
 
     def ratios(speed):
@@ -183,18 +187,13 @@ def side_by_side(
         "firm_loop": {name: summary(values) for name, values in loop.items()},
         "month_ratio": ratios(month),
         "firm_loop_ratio": ratios(loop),
-        "agreement": {name: agreement(wanted, found) for name, found in results.items()},
+        "agreement": {name: agreement(name, wanted, found) for name, found in results.items()},
     }
 
 
-def progress(text: str) -> None:
-    """What is being measured, on a terminal only."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{text:78}\r")
-        sys.stderr.flush()
-
-
-def by_size(described, sizes: Sequence[int], repeats: int, start: int) -> dict[int, Any]:
+def by_size(
+    described, sizes: Sequence[int], repeats: int, start: int, threads: int
+) -> dict[int, Any]:
     """The engine's cost per firm-month at several sizes, side by side.
 
     All sizes are brought to month ``start``; then each does a year, in turn, order alternating, as
@@ -207,18 +206,17 @@ def by_size(described, sizes: Sequence[int], repeats: int, start: int) -> dict[i
     for rows in sorted(sizes):
         # What the size before took at its worst says whether the next may be tried at all.
         if not fits(rows, per_firm):
-            progress("")
             print(f"{rows:,} firms do not fit into the memory that is free: left out")
             break
         progress(f"building {rows:,} firms")
         before = resident("VmRSS", forget_peak=True)
         began = time.perf_counter()
-        runs[rows] = EngineRun(described, rows, described.run.seed)
+        runs[rows] = EngineRun(described, rows, described.run.seed, threads)
         built[rows] = time.perf_counter() - began
         runs[rows].warm_up(start)
         seen = (resident("VmHWM") - before) / rows
         # What earlier sizes gave back is used again unseen: columns twice over at the least.
-        per_firm = max(seen, 2.0 * runs[rows].column_bytes())
+        per_firm = max(seen, 2.0 * columns.bytes_by_firm(runs[rows].worlds))
     gc.collect()
     sizes = list(runs)
     cost: dict[int, list[float]] = {rows: [] for rows in sizes}
@@ -234,8 +232,9 @@ def by_size(described, sizes: Sequence[int], repeats: int, start: int) -> dict[i
                 run.step()
             cost[rows].append((time.perf_counter() - began) / (12.0 * rows))
             loop[rows].append(run.loop_seconds / (12.0 * rows))
-            moved[rows].append(bytes_per_firm_month(run))
-    progress("")
+            moved[rows].append(columns.bytes_per_firm_month(run))
+    for run in runs.values():
+        run.release()
     first = cost[sizes[0]]
     return {
         rows: {
@@ -247,17 +246,6 @@ def by_size(described, sizes: Sequence[int], repeats: int, start: int) -> dict[i
         }
         for rows in sizes
     }
-
-
-def bytes_per_firm_month(run: EngineRun) -> float:
-    """Bytes of the firm columns that a month must read or write, per firm in the population.
-
-    One firm in twelve is due.  It shows whether it considers AI; if so, all its columns are read,
-    and its state is written.
-    """
-    asked, read, written = columns.bytes_per_due_firm(run.economy)
-    considering = float(run.considering().mean())
-    return (asked + considering * (read - asked + written)) / 12.0
 
 
 def resident(what: str, forget_peak: bool = False) -> float:
@@ -273,11 +261,7 @@ def resident(what: str, forget_peak: bool = False) -> float:
 
 def fits(rows: int, per_firm: float) -> bool:
     """Whether so many firms fit into memory that is free now, with a third to spare."""
-    available = Path("/proc/meminfo")
-    if not available.exists():
-        return True
-    line = next(x for x in available.read_text().splitlines() if x.startswith("MemAvailable"))
-    return 1.5 * rows * per_firm < 1024.0 * float(line.split()[1])
+    return 1.5 * rows * per_firm < compiled.memory_available()
 
 
 def copy_bandwidth(threads: int, repeats: int) -> dict[str, Any]:
@@ -301,31 +285,50 @@ def copy_bandwidth(threads: int, repeats: int) -> dict[str, Any]:
     return summary([2.0 * source.nbytes / s for s in seconds[1:]])
 
 
+def in_child(code: str, folder: str | None = None) -> list[float]:
+    """Numbers that a process of its own prints, with these benchmarks at hand.
+
+    Args:
+        code: what it runs.
+        folder: where it keeps compiled code, if not where it usually does.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    if folder is not None:
+        environment[compiled.FOLDER] = folder
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    ).stdout
+    return [float(figure) for figure in shown.split()]
+
+
 _MEMORY = """
-import contextlib, ctypes, gc, sys
-sys.path.insert(0, {folder!r})
+import contextlib, ctypes, gc
 import columns
 from econsim import scenario
 from speed import resident
 
 arms = [scenario.load(name) for name in {arms!r}]
-small = columns.EngineArms(arms, 2_000, 1)
-small.step(13)
-del small
+
+
+def run(rows):
+    worlds = columns.worlds(arms, rows, 1, {threads})
+    built = resident("VmHWM", forget_peak=True)
+    for _ in range({months}):
+        worlds.month()
+    return built, resident("VmHWM"), resident("VmRSS")
+
+
+run(2_000)
 gc.collect()
 # What the small run has given back must not be there for the large one to use unseen.
 with contextlib.suppress(AttributeError, OSError):
     ctypes.CDLL(None).malloc_trim(0)
-before = resident("VmRSS", forget_peak=True)
-run = columns.EngineArms(arms, {rows}, 1)
-built = resident("VmHWM", forget_peak=True)
-run.step({months})
-print(before, built, resident("VmHWM"), resident("VmRSS"))
+print(resident("VmRSS", forget_peak=True), *run({rows}))
 """
 
 
-def memory(rows: int, months: int, arms: Sequence[str]) -> dict[str, Any] | None:
-    """Resident memory per firm and arm beyond the interpreter, in a process of its own.
+def memory(rows: int, months: int, arms: Sequence[str], threads: int) -> dict[str, Any] | None:
+    """Resident memory per firm and arm beyond that of a process that has done a small run.
 
     Returns:
         Bytes per firm and arm: peak while the population is built, peak while the months pass,
@@ -333,13 +336,8 @@ def memory(rows: int, months: int, arms: Sequence[str]) -> dict[str, Any] | None
     """
     if not Path("/proc/self/clear_refs").exists():
         return None
-    code = _MEMORY.format(
-        folder=str(Path(__file__).parent), arms=tuple(arms), rows=rows, months=months
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
-    before, *after = (float(figure) for figure in shown.split())
+    code = _MEMORY.format(arms=tuple(arms), rows=rows, months=months, threads=threads)
+    before, *after = in_child(code)
     building, running, end = ((figure - before) / (rows * len(arms)) for figure in after)
     return {
         "rows": rows,
@@ -352,23 +350,53 @@ def memory(rows: int, months: int, arms: Sequence[str]) -> dict[str, Any] | None
     }
 
 
+_SINGLE = """
+import time
+from econsim import engine, scenario
+
+for _ in range({repeats} + 1):
+    began = time.perf_counter()
+    engine.run(scenario.load({name!r}), rows={rows})
+    print(time.perf_counter() - began)
+"""
+
+
 def single_run(described, rows: int, repeats: int) -> dict[str, Any]:
-    """Seconds of one whole run, population and all, from the first to the last month."""
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        engine.run(described, rows=rows)
-        seconds.append(time.perf_counter() - began)
-    code = (
-        "import time; from econsim import engine, scenario; t = time.perf_counter(); "
-        f"engine.run(scenario.load({described.name!r}), rows={rows}); "
-        "print(time.perf_counter() - t)"
-    )
-    cold = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(repeats)
-    ]
-    return {"months": described.run.months, "warm": summary(seconds), "cold": summary(cold)}
+    """Seconds of one whole run, population and all, in processes that do nothing else."""
+    code = _SINGLE.format(repeats=repeats, name=described.name, rows=rows)
+    children = [in_child(code) for _ in range(repeats)]
+    return {
+        "months": described.run.months,
+        "cold": summary([seconds[0] for seconds in children]),
+        "warm": summary([second for seconds in children for second in seconds[1:]]),
+    }
+
+
+_COMPILED = """
+import time
+import columns
+from econsim import engine, scenario
+
+arms = [scenario.load({name!r})]
+engine.bind_all(arms)
+spent = []
+for _ in range(2):
+    began = time.perf_counter()
+    worlds = columns.worlds(arms, 2_000, 1)
+    for _ in range({months}):
+        worlds.month()
+    spent.append(time.perf_counter() - began)
+print(spent[0] - spent[1])
+"""
+
+
+def compilation(described, start: int, repeats: int) -> dict[str, Any]:
+    """Seconds that a process needs to compile the kernels of a run, and to load kept ones."""
+    code = _COMPILED.format(name=described.name, months=start)
+    with tempfile.TemporaryDirectory(prefix="econsim-kept-") as folder:
+        (compiling,) = in_child(code, folder)
+        loading = [in_child(code, folder)[0] for _ in range(repeats)]
+    return {"compile": compiling, "load": summary(loading)}
 
 
 def imports(repeats: int) -> dict[str, Any]:
@@ -429,81 +457,68 @@ class Stopwatch:
         self._restore.clear()
 
 
-#: Phases of the month: (owner, attribute, label); ``None`` stands for the economy.
+#: Phases of the month: (owner, attribute, label); ``None`` stands for the worlds.  Compiled, the
+#: firm loop is one kernel, and shows as one; in NumPy it is a list of steps.
 PHASES: tuple[tuple[Any, str, str], ...] = (
-    (setting, "offers", "offers: prices, coverage, tastes by cell"),
+    (setting, "offers", "offers: prices, coverage, tastes by class"),
     (policy, "terms", "offers: terms"),
-    (setting, "base_option_terms", "offers: base terms"),
-    (None, "consider", "consider: who begins"),
-    (None, "appraise", "appraise: values of the options"),
-    (draws, "uniform", "appraise: random numbers"),
-    (draws, "gumbel", "appraise: Gumbel shocks"),
-    (draws, "log_positive_stable", "appraise: stable factor"),
-    (None, "settle", "settle: experience, hurdle, events"),
-    (None, "_move", "settle: totals by cell"),
-    (None, "_surplus", "settle: firms' surplus"),
-    (None, "_flows", "accounts: flows from the rules"),
+    (engine, "_offer", "offers: laid out for the firm loop"),
+    (None, "_evaluate", "firm loop"),
+    (evaluation, "consider", "firm loop: who considers"),
+    (evaluation, "look_up", "firm loop: columns of due firms"),
+    (evaluation, "luck", "firm loop: shocks"),
+    (evaluation, "appraise", "firm loop: values of the options"),
+    (evaluation, "choose", "firm loop: choice"),
+    (evaluation, "surplus", "firm loop: firms' surplus"),
+    (evaluation, "settle", "firm loop: experience, hurdle, totals"),
+    (None, "_flows", "accounts: flows"),
+    (aggregation, "price_table", "accounts: prices of the flows"),
     (accounts, "close", "accounts: ledger and closing"),
     (None, "_record", "record: outcomes"),
 )
 
 
-def phases(described, rows: int, months: int, start: int) -> dict[str, float]:
+def phases(described, rows: int, months: int, start: int, jit: bool) -> dict[str, float]:
     """Milliseconds per month by phase, exclusive."""
-    economy = engine.Economy(described, rows, described.run.seed)
+    worlds = columns.worlds([described], rows, described.run.seed, jit=jit)
     for _ in range(start):
-        economy.month()
+        worlds.month()
     watch = Stopwatch()
     for owner, name, label in PHASES:
-        watch.wrap(economy if owner is None else owner, name, label)
-    watch.wrap(economy.considering, "advance", "considering: spread by cell")
-    watch.wrap(economy, "month", "the rest of the month")
+        if not (jit and owner is evaluation):
+            watch.wrap(worlds if owner is None else owner, name, label)
+    watch.wrap(worlds.considering, "advance", "considering: spread by cell")
+    watch.wrap(worlds, "month", "the rest of the month")
     try:
         for _ in range(months):
-            economy.month()
+            worlds.month()
     finally:
         watch.stop()
     return {label: 1e3 * seconds / months for label, seconds in watch.seconds.items()}
 
 
-def functions(described, rows: int, months: int, start: int, lines: int = 14) -> str:
-    """The functions with the largest own time (cProfile)."""
-    economy = engine.Economy(described, rows, described.run.seed)
-    for _ in range(start):
-        economy.month()
-    profile = cProfile.Profile()
-    profile.enable()
-    for _ in range(months):
-        economy.month()
-    profile.disable()
-    text = io.StringIO()
-    pstats.Stats(profile, stream=text).strip_dirs().sort_stats("tottime").print_stats(lines)
-    body = text.getvalue().splitlines()
-    table = next(i for i, line in enumerate(body) if "tottime" in line)
-    return "\n".join(line for line in body[table:] if line.strip())
-
-
 def print_profile(described, sizes: Sequence[int], months: int, start: int) -> dict[str, Any]:
-    """Print phases side by side for several sizes, then the functions at the largest."""
-    found = {rows: phases(described, rows, months, start) for rows in sizes}
-    labels = sorted(
-        {label for by_label in found.values() for label in by_label},
-        key=lambda label: -found[sizes[-1]].get(label, 0.0),
-    )
-    print(f"\nWhere the engine's month goes, milliseconds per month (exclusive), {months} months")
-    print(f"{'':44}" + "".join(f"{rows:>17,}" for rows in sizes))
-    totals = {rows: sum(by_label.values()) for rows, by_label in found.items()}
-    for label in labels:
-        line = f"{label:44}"
-        for rows in sizes:
-            value = found[rows].get(label, 0.0)
-            line += f"{value:9.3f} {100.0 * value / totals[rows]:5.1f} %"
-        print(line)
-    print(f"{'total':44}" + "".join(f"{totals[rows]:9.3f}        " for rows in sizes))
-    for rows in (sizes[0], sizes[-1]):
-        print(f"\nFunctions by own time, {rows:,} firms, {months} months (cProfile, slower)")
-        print(functions(described, rows, months, start))
-    return {str(rows): by_label for rows, by_label in found.items()}
+    """Print phases side by side for several sizes, compiled and in NumPy."""
+    figures = {}
+    for jit in (True, False) if compiled.available() else (False,):
+        found = {rows: phases(described, rows, months, start, jit) for rows in sizes}
+        labels = sorted(
+            {label for by_label in found.values() for label in by_label},
+            key=lambda label: -found[sizes[-1]].get(label, 0.0),
+        )
+        way = "compiled" if jit else "in NumPy"
+        print(f"\nWhere the engine's month goes, {way}: milliseconds per month, {months} months")
+        print(f"{'':44}" + "".join(f"{rows:>17,}" for rows in sizes))
+        totals = {rows: sum(by_label.values()) for rows, by_label in found.items()}
+        for label in labels:
+            line = f"{label:44}"
+            for rows in sizes:
+                value = found[rows].get(label, 0.0)
+                line += f"{value:9.3f} {100.0 * value / totals[rows]:5.1f} %"
+            print(line)
+        print(f"{'total':44}" + "".join(f"{totals[rows]:9.3f}        " for rows in sizes))
+        figures[way] = {str(rows): by_label for rows, by_label in found.items()}
+    return figures
 
 
 # --- the report ---------------------------------------------------------------------------------
@@ -511,6 +526,9 @@ def print_profile(described, sizes: Sequence[int], months: int, start: int) -> d
 
 def environment() -> dict[str, Any]:
     """What the figures hold for."""
+    import c_month
+    import polars_month
+
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -568,6 +586,7 @@ def state_of(described, rows: int, start: int) -> str:
     """Who considers and uses AI when the clock starts."""
     run = EngineRun(described, rows, described.run.seed)
     run.warm_up(start)
+    run.release()
     return (
         f"{100.0 * run.considering().mean():.0f} % of firms consider AI and "
         f"{100.0 * (run.option() > 0).mean():.0f} % use it"
@@ -580,7 +599,7 @@ def print_table(found: dict[str, Any]) -> bool:
     short = [name.rpartition(", ")[2] for name in engines]
     times = "engine is ... times as fast"
     wide, narrow = 23 * len(engines), 11 * len(engines)
-    print(f"{'':40}| {'whole month':^{25 + wide}} | {'firm loop':^{9 + narrow}} | choices of the")
+    print(f"{'':40}| {'whole month':^{25 + wide}} | {'firm loop':^{9 + narrow}} | choices: the")
     print(
         f"{'million firm-months per second':40}| {'median (range)':^25}{times:^{wide}} | "
         f"{'median':>9}{'times':^{narrow}} | last engine row"
@@ -589,7 +608,7 @@ def print_table(found: dict[str, Any]) -> bool:
         f"{'':40}| {'':25}"
         + "".join(f"{name:^23}" for name in short)
         + f" | {'':9}"
-        + "".join(f"{name.removeprefix('econsim '):>11}" for name in short)
+        + "".join(f"{name:>11}" for name in short)
         + " |"
     )
     agree = True
@@ -613,18 +632,19 @@ def print_table(found: dict[str, Any]) -> bool:
     return agree
 
 
-def print_sizes(sizes: dict[int, Any], copied: dict[int, dict[str, Any]]) -> None:
+def print_sizes(sizes: dict[int, Any], copied: dict[int, dict[str, Any]], used: int) -> None:
     """Cost by size, and distance to the bound that memory sets."""
     fastest = max(copied.values(), key=lambda speed: speed["median"])["median"]
     for threads, speed in copied.items():
         print(
-            f"memory copied by {threads} thread{'s' if threads > 1 else ''}: median "
+            f"memory copied by {plural(threads)}: median "
             f"{speed['median'] / 1e9:.1f} GB/s ({speed['min'] / 1e9:.1f} - "
             f"{speed['max'] / 1e9:.1f}), reads and writes counted"
         )
     print(
-        f"\n{'engine by size':18}{'ns/firm-month':>14}{'to first size':>20}{'firm loop, ns':>15}"
-        f"{'build, ns/firm':>16}{'bytes/firm-month':>18}{'loop to memory bound':>22}"
+        f"\n{f'engine, {plural(used)}':18}{'ns/firm-month':>14}{'to first size':>20}"
+        f"{'firm loop, ns':>15}{'build, ns/firm':>16}{'bytes/firm-month':>18}"
+        f"{'loop to memory bound':>22}"
     )
     for size, cost in sizes.items():
         each, ratio = cost["seconds_per_firm_month"], cost["ratio"]
@@ -652,7 +672,12 @@ def main() -> int:
     parser.add_argument("--nations", action="store_true", help="cost by size up to 3 x 10^7 firms")
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--table", action="store_true", help="the table and nothing else")
-    parser.add_argument("--profile", action="store_true", help="only where the month goes")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--profile", action="store_true", help="only where the month goes")
+    only.add_argument("--arms", action="store_true", help="only both arms, fused and apart")
+    only.add_argument("--ensemble", type=int, nargs="?", const=1_000, help="only members, fused")
+    only.add_argument("--sampling", action="store_true", help="only error of weighted samples")
+    parser.add_argument("--full", type=int, help="rows that stand for the full population")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     described = scenario.load(arguments.scenario)
@@ -668,7 +693,14 @@ def main() -> int:
     if arguments.profile:
         sizes = sorted({2_000, 20_000, arguments.firms})
         figures["profile_ms_per_month"] = print_profile(described, sizes, months, start)
+    elif arguments.arms:
+        figures["arms"], agree = fused.print_arms(ARMS, arguments.firms, arguments.threads, repeats)
+    elif arguments.ensemble:
+        figures["ensemble"], agree = fused.print_ensemble(described, arguments.ensemble)
+    elif arguments.sampling:
+        figures["sampling"] = sampling.print_sampling(ARMS, arguments.full or "full")
     else:
+        warm(described, arguments.threads)
         try:
             agree = measure_table(arguments, described, figures)
         except columns.UnsupportedError as problem:
@@ -683,15 +715,19 @@ def main() -> int:
     return 0 if agree else 1
 
 
+def warm(described, threads: Sequence[int]) -> None:
+    """Load compiled code, or make it, before any clock starts."""
+    progress("compiled code is loaded, or made")
+    for count in threads:
+        run = EngineRun(described, 20_000, described.run.seed, count)
+        run.warm_up(START)
+        run.release()
+
+
 def measure_table(arguments, described, figures: dict[str, Any]) -> bool:
     """The table, at one size or two; whether all results agree."""
     months, repeats, start = arguments.months, arguments.repeats, arguments.start
     found = models(arguments.threads)
-    for reason in (polars_month.missing(), c_month.missing()):
-        if reason:
-            print(f"left out: {reason}")
-    if not columns.HAS_THREADS:
-        print("the engine knows no number of threads: one row")
     if arguments.only:
         found = {
             name: build
@@ -716,10 +752,11 @@ def measure_table(arguments, described, figures: dict[str, Any]) -> bool:
 
 def measure_rest(arguments, described, figures: dict[str, Any]) -> None:
     """Everything that is about the engine alone."""
-    repeats, start = arguments.repeats, arguments.start
+    repeats, start, threads = arguments.repeats, arguments.start, max(arguments.threads)
     rows = MEMORY_ROWS[arguments.nations]
     sizes = list(NATIONS if arguments.nations else arguments.sizes)
-    both = [memory(rows, described.run.months, arms) for arms in (ARMS[:1], ARMS)]
+    progress(f"memory of {rows:,} firms")
+    both = [memory(rows, described.run.months, arms, threads) for arms in (ARMS[:1], ARMS)]
     figures["memory"] = both
     used = [figure for figure in both if figure is not None]
     if used:
@@ -736,22 +773,31 @@ def measure_rest(arguments, described, figures: dict[str, Any]) -> None:
     print()
     copied = {count: copy_bandwidth(count, repeats) for count in arguments.threads}
     figures["copy_bytes_per_second"] = copied
-    found = by_size(described, sizes, repeats, start)
+    found = by_size(described, sizes, repeats, start, threads)
     figures["by_size"] = found
-    print_sizes(found, copied)
+    print_sizes(found, copied, threads)
 
+    progress("a small run, compilation, imports")
     one = single_run(described, 2_000, repeats)
     figures["single_run_2000"] = one
     print(f"\n2,000 firms, {one['months']} months, whole run, seconds")
-    for kind, label in (("cold", "first in a process, after imports"), ("warm", "later ones")):
-        cost = one[kind]
-        print(f"  {label:40}{cost['median']:10.2f}   {cost['min']:.2f} - {cost['max']:.2f}")
-
+    print_seconds("first in a process, after imports", one["cold"])
+    print_seconds("later ones", one["warm"])
+    if compiled.available():
+        figures["compilation"] = code = compilation(described, start, repeats)
+        print("\nCompiled code of a run, seconds")
+        print(f"  {'made from nothing':40}{code['compile']:10.2f}")
+        print_seconds("loaded from where it is kept", code["load"])
     costs = imports(repeats)
     figures["imports"] = costs
     print("\nWhole process that only imports, seconds")
     for name, cost in costs.items():
-        print(f"  {name:40}{cost['median']:10.2f}   {cost['min']:.2f} - {cost['max']:.2f}")
+        print_seconds(name, cost)
+
+
+def print_seconds(label: str, cost: dict[str, Any]) -> None:
+    """A line of the report: median and range."""
+    print(f"  {label:40}{cost['median']:10.2f}   {cost['min']:.2f} - {cost['max']:.2f}")
 
 
 if __name__ == "__main__":

@@ -699,15 +699,18 @@ def identify(people, ground, numbers, work, rows, m):
 
 
 @steps
+def nest_luck(numbers, work, lane, m):
+    """The shock that a firm's options share: it alone depends on a parameter, lambda."""
+    stable_draw(
+        m, work.real[LOG_STABLE], work.address[KEY], work.address[DRAWN],
+        numbers.of[DISSIMILARITY, lane],
+    )  # fmt: skip
+
+
+@steps
 def luck(numbers, work, lane, m):
     """Shocks of the first ``m`` firms, by their own addresses."""
-    stable_draw(
-        m,
-        work.real[LOG_STABLE],
-        work.address[KEY],
-        work.address[DRAWN],
-        numbers.of[DISSIMILARITY, lane],
-    )
+    nest_luck(numbers, work, lane, m)
     no_option_draw(m, work.real[NO_OPTION], work.address[KEY], work.address[DRAWN])
     for k in range(numbers.addresses.shape[0]):
         option_draw(
@@ -737,16 +740,14 @@ def appraise(people, ground, state, offer, numbers, work, lane, occasion, n):
         work.address[OTHER_KEY],
         numbers.of[PERSISTENCE, lane],
     )
-    if not (
-        known
-        and numbers.of[DISSIMILARITY, work.note[1]] == numbers.of[DISSIMILARITY, lane]
-        and same(n, work.address[DRAWN], work.address[LUCKY_DRAWN])
-    ):
+    if not (known and same(n, work.address[DRAWN], work.address[LUCKY_DRAWN])):
         luck(numbers, work, lane, m)
         work.whole[LUCKY_ROWS, :n] = work.whole[ROWS, :n]
         work.address[LUCKY_DRAWN, :n] = work.address[DRAWN, :n]
-        work.note[0] = n
-        work.note[1] = lane
+    elif numbers.of[DISSIMILARITY, work.note[1]] != numbers.of[DISSIMILARITY, lane]:
+        nest_luck(numbers, work, lane, m)
+    work.note[0] = n
+    work.note[1] = lane
     gather(m, work.real[SHIFT], offer.cell[COMMON, lane], work.whole[CELL])
     own_traits(
         m, work.real[EFFORT], work.real[UP_FRONT_WEIGHT], work.real[TRAIT], work.real[DEPTH],

@@ -458,9 +458,13 @@ def _terms(
                     one.options, len(one.class_cell), pair[1],
                 )
             )  # fmt: skip
-    which = np.array([known[pair] for pair in pairs])
-    economy = {n: np.stack([t.economy[n] for t in found])[which] for n in found[0].economy}
-    option = {n: np.stack([t.option[n] for t in found])[which] for n in found[0].option}
+    if len(pairs) == 1:
+        economy = {n: values[None] for n, values in found[0].economy.items()}
+        option = {n: values[None] for n, values in found[0].option.items()}
+    else:
+        which = np.array([known[pair] for pair in pairs])
+        economy = {n: np.stack([t.economy[n] for t in found])[which] for n in found[0].economy}
+        option = {n: np.stack([t.option[n] for t in found])[which] for n in found[0].option}
     price = np.stack([b["option.price"] for b in bases])[stack.options_of]
     licence = np.stack([b["option.licence_openness"] for b in bases])[stack.options_of]
     reference = price[:, None, :] * _licence_factor(stack, licence[:, None, :])

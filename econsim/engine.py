@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -467,16 +468,15 @@ class Worlds:
         self.state = evaluation.State.start(lanes, rows)
         self.numbers = numbers(self.stack, shared.seed)
         self.sums = evaluation.Sums.empty(lanes, cells, options)
-        #: Each thread that evaluates rows of its own adds up by itself.
-        self._own_sums: list[evaluation.Sums] = []
         self._work: list[evaluation.Work] = []
         chances = _chances(self.stack)
-        self._each_part(
-            0, rows, lambda sums, work, part, span: self._kernel("draw_traits")(
-                self.people, self.ground, self.state, self.numbers, chances, sums, work,
-                part, span,
-            ),
-        )  # fmt: skip
+        for month in range(12):
+            self._each_part(
+                month, lambda sums, work, part, span: self._kernel("draw_traits")(
+                    self.people, self.ground, self.state, self.numbers, chances, sums, work, part,
+                    span,
+                ),
+            )  # fmt: skip
         self._groups = np.stack([first.cells.country, first.cells.sector, first.cells.size])
         self._whole, self._real = np.empty(cells, dtype=np.int64), np.empty(cells)
         self._out = np.empty((18, lanes, cells))
@@ -546,8 +546,7 @@ class Worlds:
     def _evaluate_due(self) -> None:
         if not self.offer.cell[evaluation.CUMULATIVE].any():
             return  # nobody considers general-purpose AI before it is known
-        everyone = np.zeros(0, dtype=bool)
-        self._evaluate(*self.due(), everyone)
+        self._evaluate(self.period % 12, np.zeros(0, dtype=bool))
 
     def _evaluate_locked(self) -> None:
         """Firms, not due anyway, whose option has just been taken from them.
@@ -555,13 +554,13 @@ class Worlds:
         A ban or a supplier's exit bites at once: these firms evaluate now.
         """
         if self.locked.any():
-            first, last = self.due()
-            self._evaluate(0, first, self.locked)
-            self._evaluate(last, self.shared.rows, self.locked)
+            for month in range(12):
+                if month != self.period % 12:
+                    self._evaluate(month, self.locked)
 
-    def _evaluate(self, first: int, last: int, locked: np.ndarray) -> None:
+    def _evaluate(self, month: int, locked: np.ndarray) -> None:
         self._each_part(
-            first, last, lambda sums, work, part, span: self._kernel("evaluate")(
+            month, lambda sums, work, part, span: self._kernel("evaluate")(
                 self.people, self.ground, self.state, self.offer, self.numbers, sums, work,
                 self.occasion(), part, span, locked,
             ),
@@ -575,15 +574,16 @@ class Worlds:
 
     def _each_part(
         self,
-        first: int,
-        last: int,
+        month: int,
         do: Callable[[evaluation.Sums, evaluation.Work, tuple[int, int], tuple[int, int]], None],
     ) -> None:
-        """Do something for all rows from ``first`` to ``last`` and all lanes, in parts.
+        """Do something for all firms of an evaluation month and all lanes, in parts.
 
-        Lanes are shared out to threads where there are as many; rows otherwise.
+        Lanes are shared out to threads where there are as many; rows otherwise, by whole cells, so
+        that each total is one thread's alone.
         """
-        lanes, options = len(self.sums.events), len(self.numbers.addresses)
+        first, last = self.shared.start[month : month + 2].tolist()
+        lanes, options = self.stack.open_weights.shape
         threads = self._threads
         if not self.jit:
             # In NumPy one block is all firms that fit into the processor's cache.
@@ -594,33 +594,26 @@ class Worlds:
         while len(self._work) < threads:
             self._work.append(evaluation.Work.of(compiled.BLOCK, options))
         if self._pool is None or last - first < 2 * compiled.BLOCK:
-            if last > first:
-                do(self.sums, self._work[0], (first, last), (0, lanes))
+            do(self.sums, self._work[0], (first, last), (0, lanes))
             return
         if lanes >= 2 * threads:
             edges = np.linspace(0, lanes, threads + 1).astype(int).tolist()
-            jobs = [
-                self._pool.submit(do, self.sums, work, (first, last), (edges[i], edges[i + 1]))
-                for i, work in enumerate(self._work)
-            ]
+            parts = [((first, last), span) for span in pairwise(edges)]
         else:
-            while len(self._own_sums) < threads - 1:
-                cells = len(self.ground.weight)
-                self._own_sums.append(evaluation.Sums.empty(lanes, cells, options))
-            edges = np.linspace(first, last, threads + 1).astype(int).tolist()
-            jobs = [
-                self._pool.submit(do, sums, work, (edges[i], edges[i + 1]), (0, lanes))
-                for i, (sums, work) in enumerate(
-                    zip((self.sums, *self._own_sums), self._work, strict=True)
-                )
-            ]
-        for job in jobs:
+            cells = self.people.cell[first:last]
+            cuts = np.linspace(0, last - first, threads + 1).astype(int)[1:-1]
+            inner = first + np.searchsorted(cells, cells[cuts])
+            parts = [(part, (0, lanes)) for part in pairwise([first, *inner.tolist(), last])]
+        # Events belong to no cell: each thread counts its own.
+        own = [self.sums, *(self.sums._replace(events=np.zeros((lanes, 3))) for _ in parts[1:])]
+        jobs = [
+            self._pool.submit(do, sums, work, *part)
+            for sums, work, part in zip(own[1:], self._work[1:], parts[1:], strict=True)
+        ]
+        do(own[0], self._work[0], *parts[0])
+        for job, sums in zip(jobs, own[1:], strict=True):
             job.result()
-        if lanes < 2 * threads:
-            for own in self._own_sums:
-                for total, part in zip(self.sums, own, strict=True):
-                    np.add(total, part, out=total)
-                    part[:] = 0.0
+            self.sums.events[:] += sums.events
 
     def _compare(self) -> None:
         """Lost, diverted and gained users, and firms worse off, against another lane's firms.

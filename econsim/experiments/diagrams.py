@@ -62,7 +62,8 @@ def intervals(rows: Sequence[Row], unit: str) -> str:
             if np.isfinite(seen):
                 axis.plot(seen, y, "o", color=ORANGE, ms=4.5, mec="white", mew=0.6)
         axis.set_yticks([-n for n in range(len(rows))], [r[0] for r in rows])
-        axis.set_xlabel(f"{unit}; thick 50 %, thin 80 % band; orange: observed")
+        seen = "; orange: observed" if any(np.isfinite(r[2]) for r in rows) else ""
+        axis.set_xlabel(f"{unit}; thick 50 %, thin 80 % band{seen}")
         axis.set_xlim(left=0.0)
         axis.grid(axis="x", color="#E3E8EA", lw=0.6)
         axis.set_axisbelow(True)
@@ -190,15 +191,18 @@ def spread(rows: Sequence[tuple[str, Mapping[str, Any]]], unit: str) -> str:
             q = found["parameters"]
             axis.plot(q[0::2], [-1, -1], color=BLUE, lw=4)
             axis.plot(q[1], -1, "|", color="white", ms=7)
-            for name, value in found["structure"].items():
-                axis.plot(value, -2, "D", color=ORANGE, ms=4)
-                axis.annotate(name, (value, -2), xytext=(0, -9), textcoords="offset points",
-                              fontsize=6, rotation=20, ha="right")  # fmt: skip
+            names = list(found["structure"])
+            for place, name in enumerate(names, start=2):
+                axis.plot(found["structure"][name], -place, "D", color=ORANGE, ms=4)
             axis.axvline(found["point"], color=INK, lw=0.8)
-            axis.set_yticks([0, -1, -2], ["replicate noise", "parameters", "structure"])
-            axis.set_ylim(-3.1, 0.5)
+            axis.set_yticks(
+                -np.arange(2 + len(names)),
+                ["replicate noise", "parameters", *(f"structure: {name}" for name in names)],
+            )
+            axis.set_ylim(-1.6 - len(names), 0.6)
             axis.set_title(label)
             axis.grid(axis="x", color="#E3E8EA", lw=0.6)
         axes[-1].set_xlabel(unit)
 
-    return _svg((6.8, 1.9 * len(rows)), draw)
+    most = max(len(found["structure"]) for _, found in rows)
+    return _svg((6.8, (1.1 + 0.22 * most) * len(rows)), draw)

@@ -62,8 +62,8 @@ def intervals(rows: Sequence[Row], unit: str) -> str:
             if np.isfinite(seen):
                 axis.plot(seen, y, "o", color=ORANGE, ms=4.5, mec="white", mew=0.6)
         axis.set_yticks([-n for n in range(len(rows))], [r[0] for r in rows])
-        seen = "; orange: observed" if any(np.isfinite(r[2]) for r in rows) else ""
-        axis.set_xlabel(f"{unit}; thick 50 %, thin 80 % band{seen}")
+        legend = "; orange: observed" if any(np.isfinite(r[2]) for r in rows) else ""
+        axis.set_xlabel(f"{unit}; thick 50 %, thin 80 % band{legend}")
         axis.set_xlim(left=0.0)
         axis.grid(axis="x", color="#E3E8EA", lw=0.6)
         axis.set_axisbelow(True)

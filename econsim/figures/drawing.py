@@ -40,7 +40,7 @@ COLOURS = {
     "10-249": "#111111",
 }
 INK, GRID_LINE, ACCENT = "#1B2A30", "#E3E8EA", "#0B6E75"
-FONT = "Source Sans Pro, Source Sans 3, Arial, Helvetica, sans-serif"
+FONT = "Source Sans, Source Sans Pro, Source Sans 3, Arial, Helvetica, sans-serif"
 _MARGIN = {"l": 46, "r": 96, "t": 38, "b": 34}
 
 
@@ -356,7 +356,7 @@ def draw_gdp(figure: Figure) -> Any:
         font={"color": INK, "size": 12},
     )  # fmt: skip
     unit = str(yearly["unit"]).partition(",")[0]
-    _panel_heading(chart, f"Difference in GDP, {unit}, twelve-month mean", 1)
+    _panel_heading(chart, f"GDP difference, {unit}, 12-month mean", 1)
     _start_line(chart, figure.marks.get("start"), 1, words=True, top=abs(reach[0]) < abs(reach[1]))
     return chart
 
@@ -411,7 +411,7 @@ def draw_grid(figure: Figure) -> Any:
         unit = str(part["unit"].iloc[0])
         unit = "percentage points" if unit.startswith("percentage") else unit.partition(",")[0]
         label = str(part["label"].iloc[0])
-        _panel_heading(chart, f"<b>{label}</b>: difference, {unit}", row)
+        _panel_heading(chart, f"<b>{label}</b> ({unit})", row)
     return chart
 
 

@@ -183,7 +183,7 @@ def simulate_many(
     for name, scenarios in groups.items():
         settings = scenarios[0].run
         size = settings.firms if rows is None else rows
-        # One row per enterprise leaves next to no sampling noise: one replicate, unless asked.
+        # One row per enterprise leaves little sampling noise: one replicate, unless asked.
         usual = 1 if size == "full" else settings.replicates
         count = usual if replicates is None else replicates
         start = settings.seed if seed is None else seed

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from econsim import cli
-from econsim.experiments import study
+from econsim.experiments import ensemble, study
 from econsim.experiments.design import DESIGNS, DUMMY, StudyError
 from econsim.experiments.study import Study
 from econsim.scenario import ScenarioError
@@ -126,6 +126,19 @@ def test_an_ensemble_comes_from_a_file(tmp_path: Path, ending: str) -> None:
     del body["uncertainties"][0]["members"]
     with pytest.raises(StudyError, match=r"did you mean 'choice\.lambda'"):
         study.loads(json.dumps(body), beside=tmp_path)
+
+
+@pytest.mark.parametrize("region", ["EU27", "US"])
+def test_the_shipped_ensemble_is_a_design(region: str) -> None:
+    """Its parameters are accepted by the scenarios of its region; other regions' are left out."""
+    prefix = "eu" if region == "EU27" else "us"
+    arms = {"diverse": f"{prefix}-diverse", "restrictive": f"{prefix}-restrictive"}
+    design = {"design": "ensemble", "members": 20}
+    given = study.loads(json.dumps(BODY | {"arms": arms, "uncertainties": [design]}))
+    shipped = ensemble.load(region)
+    assert len(given.points) == 20
+    assert set(given.factors) == {*shipped.members[0].parameters, "ban.reentry_share"}
+    assert all(study.Study.at(given, "restrictive", point) for point in given.points[:3])
 
 
 def test_a_weighted_ensemble_stands_by_equal_members_and_may_leave_axes_alone(

@@ -20,6 +20,8 @@ from pydantic import Field, model_validator
 from econsim import data
 from econsim import parameters as registry
 from econsim import scenario as scenarios
+from econsim.experiments import ensemble
+from econsim.experiments.faults import EnsembleError
 from econsim.scenario import ScenarioError, Strict
 
 #: Name of the factor that acts on nothing: what an index says of it is noise.
@@ -178,8 +180,10 @@ def _rows(names: Sequence[str], matrix: np.ndarray) -> list[dict[str, float]]:
 def _members(design: Ensemble, beside: Path | None, region: str) -> list[dict[str, float]]:
     if design.file is None:
         path = Path(data.__file__).resolve().parent / "data" / "ensemble" / "ensemble.csv"
-        if not path.is_file():
-            raise StudyError("no calibrated ensemble is shipped: give a 'file'")
+        try:
+            ensemble.load(region)  # that it is whole, and what its card describes
+        except EnsembleError as error:
+            raise StudyError(f"the shipped ensemble cannot be used: {error}") from None
     else:
         path = Path(design.file)
         if not path.is_absolute() and beside is not None:
@@ -231,7 +235,8 @@ def _csv_members(path: Path, region: str) -> tuple[list[dict[str, float]], list[
         if row.get("region", region) != region:
             continue
         try:
-            members.append({k: float(v) for k, v in row.items() if k in known})
+            # An empty cell: the fit of this region does not move that parameter.
+            members.append({k: float(v) for k, v in row.items() if k in known and v != ""})
             if "weight" in columns:
                 weights.append(float(row["weight"]))
         except (TypeError, ValueError):

@@ -21,7 +21,7 @@ import numpy as np
 
 from econsim import compiled, data, draws
 from econsim.arithmetic import exp, log, where
-from econsim.compiled import BLOCK, cells_of, each, gather, kernel, places_of, post, scatter
+from econsim.compiled import BLOCK, cells_of, each, gather, kernel, places_of, post, scatter, steps
 from econsim.draws import PURPOSES, key_of, logistic, uniform
 
 #: Rows below which margins cannot all be met.
@@ -431,6 +431,21 @@ def rescale_persons(persons, starts, tables, sums, whole, address, real, rows):
         first = end
 
 
+@steps
+def look_up_rows(
+    persons, starts, identity, rate, spread, seed_start, whole, address, real, first, end
+):
+    """Cells, evaluation months and value added of rows ``first`` to below ``end``; how many."""
+    n = cells_of(whole[0], address[0], starts, first, end)
+    gather(n, address[1], identity, whole[0])
+    gather(n, real[0], rate, whole[0])
+    month_and_value(
+        n, whole[1], real[1], seed_start, address[1], address[0], persons[first:end], real[0],
+        spread,
+    )  # fmt: skip
+    return n
+
+
 @kernel
 def add_up_values(
     persons, starts, identity, rate, spread, seed_start, sums, counts, whole, address, real, rows
@@ -439,13 +454,9 @@ def add_up_values(
     first, last = rows
     while first < last:
         end = min(first + whole.shape[1], last)
-        n = cells_of(whole[0], address[0], starts, first, end)
-        gather(n, address[1], identity, whole[0])
-        gather(n, real[0], rate, whole[0])
-        month_and_value(
-            n, whole[1], real[1], seed_start, address[1], address[0], persons[first:end], real[0],
-            spread,
-        )  # fmt: skip
+        n = look_up_rows(
+            persons, starts, identity, rate, spread, seed_start, whole, address, real, first, end
+        )
         post(n, sums, whole[0], real[1])
         post(n, counts, whole[1], whole[2])
         first = end
@@ -460,13 +471,9 @@ def place_rows(
     first, last = rows
     while first < last:
         end = min(first + whole.shape[1], last)
-        n = cells_of(whole[0], address[0], starts, first, end)
-        gather(n, address[1], identity, whole[0])
-        gather(n, real[0], rate, whole[0])
-        month_and_value(
-            n, whole[1], real[1], seed_start, address[1], address[0], persons[first:end], real[0],
-            spread,
-        )  # fmt: skip
+        n = look_up_rows(
+            persons, starts, identity, rate, spread, seed_start, whole, address, real, first, end
+        )
         places_of(n, whole[2], whole[1], turn)
         scatter(n, cell, whole[2], whole[0])
         scatter(n, ordinal, whole[2], address[0])

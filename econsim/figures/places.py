@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from econsim.results import ResultsError
+from econsim.figures.distribution import december
+from econsim.figures.figure import Figure
+from econsim.figures.panels import Map, Shape
+from econsim.figures.paths import compose, tidy
+from econsim.figures.words import holds_zero, interval, last_year, minus, number
+from econsim.results import Comparison, Estimate, ResultsError
 
 #: A closed line, ``(x, y)`` in kilometres, its first point not repeated.
 Ring = tuple[tuple[float, float], ...]
@@ -100,3 +106,86 @@ def _outlines(path: str) -> Outlines:
     if empty or not states:
         raise ResultsError(f"{path}: no outline of {empty[0] if empty else 'any state'}")
     return Outlines(width, height, states, land, *words)
+
+
+#: What the maps show: outcome, heading, subject of a sentence.
+_MAPS = (
+    ("survey_use", "AI use of firms with 10 or more persons, percentage points", "AI use"),
+    ("gdp_gain", "GDP, percent of GDP without general-purpose AI", "GDP"),
+)
+
+
+def member_states(comparison: Comparison) -> Figure:
+    """Paired differences in AI use and in GDP by member state, on maps.
+
+    Percentage points, December of the last year (GDP at a yearly rate, so that fresh and stored
+    results show the same).
+
+    Raises:
+        ResultsError: the region has no member states, or results are not recorded by country.
+    """
+    main = comparison.a
+    if main.manifest.get("region") != "EU27":
+        raise ResultsError("the model knows the United States as one: there are no states to map")
+    year = last_year(main)
+    sheet = outlines()
+    rows: list[dict[str, Any]] = []
+    panels, clauses, alts = [], [], []
+    unknown = [c for c in main.groups("gdp_gain", "country") if c not in sheet.states]
+    if unknown:
+        raise ResultsError(f"the map has no shape of {unknown[0]}")
+    for name, heading, subject in _MAPS:
+        unit = f"percentage points{main.unit(name).removeprefix('percent')}"
+        gaps = {
+            code: december(comparison, name, "country", code, year, unit)
+            for code in main.groups(name, "country")
+        }
+        for code, gap in gaps.items():
+            fixed = {
+                "panel": name, "scenario": f"{main.scenario} minus {comparison.b.scenario}",
+                "outcome": name, "country": code, "label": sheet.states[code].name,
+            }  # fmt: skip
+            rows += tidy(fixed, [f"{year}-12"], [gap])
+        panels.append(_map(heading, unit, gaps, sheet))
+        ordered = sorted(gaps.items(), key=lambda i: (i[1].mean, i[0]))
+        listed = "; ".join(f"{sheet.states[c].name} {number(g)}" for c, g in ordered)
+        (least, low), (most, high) = ordered[0], ordered[-1]
+        unclear = sum(holds_zero(g) for g in gaps.values())
+        if all(g.mean == 0.0 for g in gaps.values()):
+            clauses.append(f"no difference in {subject} in any member state")
+        elif unclear == len(gaps):
+            clauses.append(f"no clear difference in {subject} in any member state")
+        else:
+            clauses.append(
+                f"{subject} from {number(low)} ({sheet.states[least].name}) to {number(high)} "
+                f"percentage points ({sheet.states[most].name})"
+            )
+        alts.append(f"{heading}, from least to most: {listed}")
+    return compose(
+        comparison, "member_states", found=f"{'; '.join(clauses)}, December {year}",
+        subtitle=f"Paired differences by member state, percentage points, December {year}",
+        alt=f"Two maps of the European Union. {'. '.join(alts)}.",
+        rows=rows, panels=panels,
+        note="Codes in brackets: the interval holds zero. Structures of member states are "
+        "derived from few published figures: patterns, not country studies. Map: "
+        f"{sheet.source}; Malta is drawn larger than it is.",
+    )  # fmt: skip
+
+
+def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) -> Map:
+    """The map of one outcome, other countries behind."""
+    shapes = [Shape("other countries", sheet.land, math.nan)]
+    for code, gap in gaps.items():
+        state = sheet.states[code]
+        text = f"{state.name}: {number(gap)} ({interval(gap)})"
+        short = f"({code})" if holds_zero(gap) else code
+        shapes.append(Shape(state.name, state.rings, gap.mean, text, short))
+    reach = max(abs(g.mean) for g in gaps.values())
+    low, high = (min(g.mean for g in gaps.values()), max(g.mean for g in gaps.values()))
+    edges = sorted({v for v in (low, 0.0, high) if reach > 0.0} or {0.0})
+    digits = max(0, 1 - math.floor(math.log10(reach))) if reach > 0.0 else 0
+    ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in edges)
+    return Map(heading, unit, tuple(shapes), ticks=ticks, missing="not in the European Union")
+
+
+__all__ = ["Outlines", "Ring", "State", "member_states", "outlines"]

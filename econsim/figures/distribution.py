@@ -13,7 +13,7 @@ import numpy as np
 
 from econsim.figures.comparison import policy_start
 from econsim.figures.figure import Figure
-from econsim.figures.panels import ACCENT, Bar, Bars, Lines, Row, Rows
+from econsim.figures.panels import Bar, Bars, Lines, Row, Rows
 from econsim.figures.paths import CLOSED, compose, line, row, tidy, told
 from econsim.figures.words import (
     FIRST_YEAR,
@@ -125,7 +125,7 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
     )  # fmt: skip
     who = f"firms with {PERSONS[HEADLINE_GROUP]} persons"
     if all(e.mean == 0.0 for e in ends.values()):
-        found = f"no firm of {who} lost, diverted or gained in {year}".replace("firm of firms", "of")
+        found = f"none of {who} lost, diverted or gained in {year}"
     else:
         sides = [
             f"{number(e)} % {words}"

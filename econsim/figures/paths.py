@@ -73,9 +73,7 @@ def line(bands: Sequence[Estimate], label: str, colour: str, **drawn: Any) -> Se
     """A line of estimates with its interval (none with one replicate)."""
     band = Band(numbers(e.low for e in bands), numbers(e.high for e in bands))
     known = bool(np.isfinite(band.low).any())
-    return Series(
-        label, numbers(e.mean for e in bands), colour, (band,) if known else (), **drawn
-    )
+    return Series(label, numbers(e.mean for e in bands), colour, (band,) if known else (), **drawn)
 
 
 def row(label: str, value: Estimate) -> Row:
@@ -99,7 +97,9 @@ def brief(gap: Estimate, subject: str) -> str:
         return f"no difference in {subject}"
     if holds_zero(gap):
         return f"no clear difference in {subject}"
-    size = Estimate(abs(gap.mean), *sorted((abs(gap.low), abs(gap.high))), gap.n, gap.unit)
+    size = gap
+    if gap.mean < 0.0:
+        size = Estimate(-gap.mean, -gap.high, -gap.low, gap.n, gap.unit)
     way = "lower" if gap.mean < 0.0 else "higher"
     return f"{subject} {amount(number(size), gap.unit)} {way}"
 
@@ -193,7 +193,9 @@ def option_shares(comparison: Comparison) -> Figure:
     group = ("size_class", HEADLINE_GROUP)
     unit = comparison.a.unit("open_use")
     layers = (("open models", OPEN), ("closed models", CLOSED), ("none", NONE))
-    shares, panels, rows = [], [], []
+    shares: list[tuple[np.ndarray, ...]] = []
+    panels: list[Any] = []
+    rows: list[dict[str, Any]] = []
     for result, title in zip(
         (comparison.b, comparison.a), reversed(titles(comparison)), strict=True
     ):
@@ -343,9 +345,7 @@ def prices(comparison: Comparison) -> Figure:
                 height=150.0,
             )
         )  # fmt: skip
-        ends.append(
-            f"{outcome(name).label}: {number(levels[0])} and {number(levels[1])} {unit}"
-        )
+        ends.append(f"{outcome(name).label}: {number(levels[0])} and {number(levels[1])} {unit}")
     rents = comparison.difference("rents_foreign", year)
     found = f"{finding(dearer, 'price of closed models', year)}; " + brief(
         rents, "mark-ups paid abroad"

@@ -27,12 +27,11 @@ from econsim.figures.panels import (
     Row,
     Rows,
 )
-from econsim.figures.paths import CLOSED, brief, compose, row, tidy, told
-from econsim.figures.studies import Words, drawn
+from econsim.figures.paths import CLOSED, compose, tidy, told
+from econsim.figures.studies import Words, source_of_study
 from econsim.figures.words import (
     CONDITIONAL,
     amount,
-    finding,
     holds_zero,
     interval,
     last_year,
@@ -43,7 +42,6 @@ from econsim.figures.words import (
     run_size,
     short_title,
     source_of,
-    titles,
 )
 from econsim.results import Comparison, Estimate, ResultsError, compare, outcome
 
@@ -146,9 +144,7 @@ def kinds_of_uncertainty(
         )
     return compose(
         comparison, "kinds_of_uncertainty",
-        found=f"{'; '.join(clauses)} of uncertainty in {year}".replace(
-            "kind; ", "kind; "
-        ),
+        found=f"{'; '.join(clauses)} of uncertainty in {year}",
         subtitle=f"Paired differences in {year} with three kinds of uncertainty kept apart",
         alt=f"Rows with ranges. {'. '.join(alts)}.",
         rows=rows, panels=panels,
@@ -331,9 +327,7 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior]) -> Figur
     )  # fmt: skip
 
 
-def _prior_mark(
-    priors: Mapping[str, Prior], across: Sequence[float], up: Sequence[float]
-) -> Place:
+def _prior_mark(priors: Mapping[str, Prior], across: Sequence[float], up: Sequence[float]) -> Place:
     def inside(value: float, axis: Sequence[float]) -> float:
         return min(max(value, axis[0]), axis[-1])
 
@@ -352,6 +346,26 @@ def _levels(values: Sequence[Sequence[float]]) -> tuple[float, ...]:
     step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= raw)
     first, last = math.ceil(low / step), math.floor(high / step)
     return tuple(round(k * step, 12) for k in range(first, last + 1))
+
+
+def _of_study(
+    name: str, rows: Sequence[Mapping[str, Any]], words: Words, *, alt: str, panels: Sequence[Any],
+    more: str = "",
+) -> Figure:  # fmt: skip
+    """A figure whose words come with it."""
+    import pandas as pd
+
+    return Figure(
+        name=name,
+        title=words.title,
+        subtitle=words.caution + words.subtitle,
+        alt=f"{words.caution}{alt}",
+        note=f"{words.caution}{words.note}{more} {CONDITIONAL}",
+        source=source_of_study(words),
+        data=pd.DataFrame(list(rows)),
+        provenance=words.provenance,
+        panels=tuple(panels),
+    )
 
 
 # --- parts and factors ----------------------------------------------------------------------------
@@ -408,7 +422,7 @@ def waterfall(name: str, parts: Sequence[Part], whole: Estimate, words: Words) -
     ]  # fmt: skip
     listed = "; ".join(f"{p.label} {p.value.text()}" for p in acting) or "no part acts"
     zero = f" {idle} other part{'' if idle == 1 else 's'}: exactly 0." if idle else ""
-    return drawn(
+    return _of_study(
         name, rows, words,
         alt=f"Waterfall, {whole.unit}. {listed}. Whole effect: {whole.text()}.",
         panels=(Bars(_short_unit(whole.unit), whole.unit, tuple(bars), linked=True),),
@@ -416,28 +430,35 @@ def waterfall(name: str, parts: Sequence[Part], whole: Estimate, words: Words) -
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Swing:
-    """What an effect is when one factor is low and when it is high, the others varying.
+class Swing(Protocol):
+    """An effect at the two ends of a factor (see ``experiments.sensitivity.Swing``)."""
 
-    Attributes:
-        factor: name.
-        low, high: mean effect over the lowest and the highest fifth of the factor.
-        at_low, at_high: mean of the factor there.
-        clear: whether the two differ by more than noise.
-    """
+    @property
+    def factor(self) -> str:
+        """Name."""
 
-    factor: str
-    low: float
-    high: float
-    at_low: float
-    at_high: float
-    clear: bool
+    @property
+    def low(self) -> float:
+        """Mean effect where it is low."""
+
+    @property
+    def high(self) -> float:
+        """Mean effect where it is high."""
+
+    @property
+    def at_low(self) -> float:
+        """Mean of the factor where it is low."""
+
+    @property
+    def at_high(self) -> float:
+        """Mean of the factor where it is high."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether the two effects differ by more than noise."""
 
 
-def tornado(
-    name: str, swings: Sequence[Swing], centre: float, unit: str, words: Words
-) -> Figure:
+def tornado(name: str, swings: Sequence[Swing], centre: float, unit: str, words: Words) -> Figure:
     """What an effect is at the low and at the high end of each factor, the widest first.
 
     Args:
@@ -463,7 +484,7 @@ def tornado(
         f"{s.at_high:.3g}{'' if s.clear else ' (not clear)'}"
         for s in ordered
     )
-    return drawn(
+    return _of_study(
         name, rows, words,
         alt=f"Tornado, {unit}, around {_plain(centre, scale)}. {listed}.",
         panels=(
@@ -519,9 +540,10 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
         )  # fmt: skip
     listed = "; ".join(
         f"{p.label}: predicted {p.median:.1f} ({p.low:.1f} to {p.high:.1f}), observed "
-        f"{p.observed:.1f}" for p in figures
+        f"{p.observed:.1f}"
+        for p in figures
     )
-    return drawn(
+    return _of_study(
         "scorecard", rows, words, alt=f"Predicted against observed, {unit}. {listed}.",
         panels=(
             Points(

@@ -6,37 +6,14 @@ study's finding is a sentence of its analysis.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from econsim.figures.drawing import draw_grid, draw_rows
+from econsim.figures.comparison import maps
 from econsim.figures.figure import Figure
+from econsim.figures.panels import Row, Rows
 from econsim.figures.words import CONDITIONAL, SOURCES
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a figure of rows.
-
-    Attributes:
-        label: what it is.
-        value: the point.
-        low, high: the inner range (NaN: none).
-        wide_low, wide_high: the outer range (NaN: none).
-        text: written beside it.
-        faint: whether it is drawn as not clear of noise.
-    """
-
-    label: str
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    wide_low: float = math.nan
-    wide_high: float = math.nan
-    text: str = ""
-    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,12 +59,10 @@ def rows(
         subtitle=words.caution + words.subtitle,
         alt=f"{words.caution}Rows with ranges, {unit}. {listed}.",
         note=f"{words.caution}{words.note} {CONDITIONAL}",
-        source=_source(words),
+        source=source_of_study(words),
         data=data,
         provenance=words.provenance,
-        height=110 + 34 * len(given),
-        drawing=draw_rows,
-        marks={"unit": unit, "line": line},
+        panels=(Rows(unit.partition(",")[0], unit, tuple(given), line),),
     )
 
 
@@ -112,15 +87,16 @@ def surface(name: str, points: Sequence[Mapping[str, Any]], words: Words) -> Fig
         subtitle=words.caution + words.subtitle,
         alt=f"{words.caution}Tables of differences by lambda and open share. {'; '.join(parts)}.",
         note=f"{words.caution}{words.note} {CONDITIONAL}",
-        source=_source(words),
+        source=source_of_study(words),
         data=data,
         provenance=words.provenance,
-        height=280 * max(1, data["outcome"].nunique()),
-        drawing=draw_grid,
+        panels=maps(data),
     )
 
 
-def _source(words: Words) -> str:
-    made = words.provenance.get("made_with", {})
+def source_of_study(words: Words) -> str:
+    """Where the data of the model behind a study come from."""
+    runs = words.provenance.get("results", [{}])
+    made = words.provenance.get("made_with", runs[0])
     text = SOURCES.get(words.region, "econsim {version}.")
     return text.format(version=made.get("econsim", ""))

@@ -128,10 +128,9 @@ class Phrase:
 
 def quoted(text: str, source: str) -> Phrase:
     """A text taken over as it is: its numbers are those of the named source."""
-    numbers = NUMBER.findall(text)
-    return Phrase(
-        text, {f"{source} ({i + 1})": float(n.replace(",", "")) for i, n in enumerate(numbers)}
-    )
+    numbers = [float(n.replace(",", "")) for n in NUMBER.findall(text)]
+    name = f"{source}, as written: {text if len(text) <= 60 else text[:60] + '…'}"
+    return Phrase(text, {f"{name} ({i + 1})": v for i, v in enumerate(numbers)})
 
 
 @dataclass

@@ -23,7 +23,7 @@ from econsim.figures import (
     titles,
 )
 from econsim.figures.words import FIRST_YEAR, holds_zero, half_width
-from econsim.results import CONFIDENCE, Comparison, Estimate, Results, ResultsError, outcome
+from econsim.results import CONFIDENCE, Comparison, Estimate, Results, ResultsError, estimate, outcome
 from econsim.scenario import Scenario
 
 
@@ -214,5 +214,5 @@ def estimate_of(
     """
     if side == "difference":
         return comparison.difference(name, year, by, group)
-    here, there = comparison.level(name, year, by, group)
-    return here if side == "scenario" else there
+    result = comparison.a if side == "scenario" else comparison.b
+    return estimate(result.yearly(name, year, by, group), result.unit(name))

@@ -70,13 +70,15 @@ def estimates(
             line.append(_cell(voice, told))
             records.append(_record(text, column, told))
         if units:
-            line.append(voice.say("{x}", x=quoted(_short_unit(given[-1].estimate.unit), "unit")))
+            line.append(voice.say("{x}", x=quoted(_row_unit(given), "unit")))
         shown.append(tuple(line))
     if not shown:
         return None
     heads = [voice.say("{x}", x=h) for h in header] + (["unit"] if units else [])
+    widths = [2.2, *(2.0 if "interval" in h else 1.2 for h in columns[1:])]
     return Table(
-        name, voice.say("{x}", x=title), tuple(heads), tuple(shown), tuple(records), note
+        name, voice.say("{x}", x=title), tuple(heads), tuple(shown), tuple(records), note,
+        (*widths, 2.0) if units else tuple(widths),
     )  # fmt: skip
 
 
@@ -87,8 +89,11 @@ def _cell(voice: Voice, told: Told) -> str:
     return voice.say("{m}", m=voice.number(told))
 
 
-def _short_unit(unit: str) -> str:
-    return unit.removesuffix(", prices of 2024").replace(" per year", " a year")
+def _row_unit(row: Sequence[Told]) -> str:
+    """Unit of a row: of its levels, and in brackets that of a difference of shares."""
+    unit = row[0].estimate.unit.removesuffix(", prices of 2024").replace(" per year", " a year")
+    points = row[-1].estimate.unit.startswith("percentage points")
+    return f"{unit} (points)" if points and unit.startswith("percent of") else unit
 
 
 def difference_header(voice: Voice) -> Phrase:
@@ -187,7 +192,7 @@ def group_table(voice: Voice, by: str, name: str, title: str, limit: int = 0) ->
     if not known:
         return None
     words = SECTORS if by == "sector" else {}
-    unit = voice.main.unit(name)
+    unit = voice.main.unit(name).replace(" per year, prices of 2024", " a year")
     rows = [(words.get(g, g), [t]) for g, t in known]
     table = estimates(
         voice, f"{name}_by_{by}",

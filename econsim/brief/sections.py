@@ -97,40 +97,70 @@ def _what_differs(voice: Voice, scenario: Scenario, baseline: Scenario) -> str:
 
 
 def lead(voice: Voice) -> list[Block]:
-    """The headline: use and GDP, with intervals."""
-    use = voice.difference("use", "size_class", HEADLINE_GROUP)
-    subject = Phrase("AI use of firms with 10–249 persons", quoted("10–249", "size class").values)
+    """What stands under the title, which gives GDP: use, size, sum over the years, income."""
     items = []
-    gdp = voice.difference("gdp")
-    if gdp is not None:
-        items.append(voice.say("{gdp}. {size}", gdp=_capital(voice.gdp()), size=_size(voice, gdp)))
+    use = voice.difference("use", "size_class", HEADLINE_GROUP)
     if use is not None:
+        group = quoted("10–249", "size class")
+        subject = Phrase(f"AI use of firms with {group.text} persons", group.values)
         items.append(voice.say("{use}.", use=_capital(voice.finding(use, subject))))
-    gni = voice.difference("gni")
-    if gni is not None:
-        found = voice.finding(gni, "national income (GDP less rents paid abroad)")
-        items.append(voice.say("{gni}.", gni=_capital(found)))
+    gdp = voice.difference("gdp")
+    size = None if gdp is None else _size(voice, gdp)
+    if size is not None:
+        items.append(voice.say("GDP: {size}", size=size))
+    items += [text for text in (_sum(voice), _income(voice)) if text]
     return [Bullets(tuple(items))] if items else []
+
+
+def _sum(voice: Voice) -> str:
+    """The discounted sum of yearly differences in GDP since the first instrument."""
+    start = headline.policy_start(voice.comparison)
+    if start is None or start >= voice.year:
+        return ""
+    rate = float(voice.main.manifest["discount_rate"])
+    total = voice.comparison.cumulative("gdp", start, voice.year, rate)
+    if total.mean == 0.0:
+        return ""
+    told = Told(total, f"cumulative gdp {start} {voice.year}")
+    currency = voice.main.currency
+    return voice.say(
+        "Summed from {start} to {year}, discounted at {rate} % a year: {currency} {total} billion "
+        "({interval}).",
+        start=Phrase(str(start), {"first year of the policy": float(start)}), year=voice.when(),
+        rate=Phrase(f"{100.0 * rate:g}", {"discount rate, percent": 100.0 * rate}),
+        currency=currency, total=voice.number(told), interval=voice.interval(told),
+    )  # fmt: skip
+
+
+def _income(voice: Voice) -> str:
+    gni = voice.difference("gni")
+    if gni is None:
+        return ""
+    found = voice.finding(gni, "national income (GDP less rents paid abroad)")
+    return voice.say("{gni}.", gni=_capital(found))
 
 
 def _capital(phrase: Phrase) -> Phrase:
     return Phrase(phrase.text[:1].upper() + phrase.text[1:], phrase.values)
 
 
-def _size(voice: Voice, gdp: Told) -> Phrase:
-    """How large the difference is beside GDP."""
+def _size(voice: Voice, gdp: Told) -> Phrase | None:
+    """How large the difference is beside GDP, or nothing where there is none."""
     share = voice.difference("gdp_gain")
     if share is None or (gdp.estimate.mean == 0.0 and not gdp.estimate.high > gdp.estimate.low):
-        return Phrase("")
+        return None
     size = abs(share.estimate.mean)
     words = (
-        "very small beside GDP" if size < 0.02 else "small beside GDP" if size < 0.2
-        else "noticeable beside GDP" if size < 1.0 else "large beside GDP"
+        "very small" if size < 0.02 else "small" if size < 0.2
+        else "noticeable" if size < 1.0 else "large"
     )  # fmt: skip
+    said = voice.with_interval(share)
     if gdp.unclear:
-        return Phrase("Whatever its sign, it would be " + words + ".")
-    said = voice.number(share)
-    return Phrase(f"That is {said.text} % of baseline GDP: {words}.", said.values)
+        return Phrase(
+            f"whatever its sign, {words} beside the whole economy ({said.text} % of baseline GDP).",
+            said.values,
+        )
+    return Phrase(f"{said.text} % of baseline GDP, {words} beside the whole economy.", said.values)
 
 
 def axes(voice: Voice, evidence: Evidence) -> str:

@@ -30,7 +30,7 @@ def html(document: Document) -> str:
     """The document as HTML, complete in itself."""
     body = "\n".join(_block(b) for b in document.blocks)
     # "</" would end the script element; JSON may write it otherwise.
-    carried = json.dumps(dict(document.provenance), ensure_ascii=False, sort_keys=True)
+    carried = json.dumps(dict(document.provenance), sort_keys=True).replace("</", "<\\/")
     return f"""<!DOCTYPE html>
 <html lang="{escape(document.language, quote=True)}">
 <head>
@@ -39,7 +39,7 @@ def html(document: Document) -> str:
 <title>{escape(document.title)}</title>
 <style>
 {STYLE.read_text(encoding="utf-8")}</style>
-<script type="application/json" id="{CARRIER}">{carried.replace("</", "<\\/")}</script>
+<script type="application/json" id="{CARRIER}">{carried}</script>
 </head>
 <body>
 <main>

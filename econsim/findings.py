@@ -10,11 +10,12 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from econsim import figures
+from econsim import figures, scenario
 from econsim.experiments import discovery, robustness, sensitivity
 from econsim.experiments.decomposition import Decomposition
 from econsim.experiments.design import DUMMY
@@ -22,7 +23,7 @@ from econsim.experiments.headline import LAMBDA, OPEN_SHARE
 from econsim.experiments.store import Responses, Store, StoreError
 from econsim.experiments.study import Kept
 from econsim.figures import Figure, Row, Words
-from econsim.results import Estimate, estimate
+from econsim.results import Comparison, Estimate, estimate
 
 Progress = Callable[[float], None]
 
@@ -70,6 +71,36 @@ def answer(
     if asked.kind == "ranking":
         return ranking(store, kept, asked.threshold, allow_incomplete, asked.arm)
     return reversal(store, kept, arm, asked.threshold, allow_incomplete, progress)
+
+
+#: Headline pairs that findings are shipped for: region -> baseline, scenario.
+_PAIRS = {"EU27": ("eu-diverse", "eu-restrictive"), "US": ("us-diverse", "us-restrictive")}
+
+
+def shipped(comparison: Comparison, folder: str | Path | None = None) -> dict[str, Figure]:
+    """Findings of long studies that come with econsim, where they are about this very pair.
+
+    Args:
+        comparison: findings are given only of the headline pair of its region, unchanged.
+        folder: that holds a folder for each region (default: inside the package).
+
+    Returns:
+        Name -> figure, in the order of the files' names; empty for any other pair.
+
+    Raises:
+        econsim.results.ResultsError: a file is damaged.
+    """
+    region = str(comparison.a.manifest.get("region"))
+    pair = (comparison.b, comparison.a)
+    if tuple(r.scenario for r in pair) != _PAIRS.get(region):
+        return {}
+    if any(r.manifest.get("scenario_hash") != scenario.load(r.scenario).hash() for r in pair):
+        return {}
+    base = Path(__file__).parent / "data" / "shipped" if folder is None else Path(folder)
+    found = {}
+    for path in sorted((base / region / "findings").glob("*.json")):
+        found[path.stem] = Figure.from_json(path.read_text(encoding="utf-8"))
+    return found
 
 
 def last_arm(store: Store) -> str:

@@ -5,16 +5,19 @@ follows the sign, size and uncertainty of what it is given, and no number can st
 not in the results: :func:`of_comparison` and :func:`of_store` refuse to return one that does.
 """
 
-from econsim.brief.content import BriefError, Document, unfounded
+from econsim.brief.content import BriefError, Document, UnsoundError, unfounded
 from econsim.brief.evidence import Evidence
-from econsim.brief.making import FORMATS, annex_of, of_comparison, of_store, write
+from econsim.brief.making import FORMATS, annex_of, files, gather, of_comparison, of_store, write
 
 __all__ = [
     "FORMATS",
     "BriefError",
     "Document",
     "Evidence",
+    "UnsoundError",
     "annex_of",
+    "files",
+    "gather",
     "of_comparison",
     "of_store",
     "unfounded",

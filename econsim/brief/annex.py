@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from econsim.brief import numbers, sections
 from econsim.brief.content import (
     Block,
-    BriefError,
     Bullets,
     Document,
     Heading,
     Paragraph,
     Phrase,
     Table,
+    UnsoundError,
     quoted,
 )
 from econsim.brief.evidence import Evidence, Told, Voice
@@ -298,8 +298,8 @@ def check(document: Document) -> None:
     """Refuse an annex with an unfilled heading.
 
     Raises:
-        BriefError: names the headings.
+        UnsoundError: names the headings.
     """
     empty = unfilled(document)
     if empty:
-        raise BriefError(f"annex: nothing under {'; '.join(empty)}")
+        raise UnsoundError(f"annex: nothing under {'; '.join(empty)}")

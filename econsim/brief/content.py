@@ -22,6 +22,10 @@ class BriefError(ValueError):
     """What was asked for cannot be made into a brief; the message says why."""
 
 
+class UnsoundError(RuntimeError):
+    """A document with a number that stands for nothing, or a heading with nothing: a defect."""
+
+
 @dataclass(frozen=True)
 class Heading:
     """A heading; ``level`` 1 is a section."""

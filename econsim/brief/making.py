@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from econsim import figures, findings
 from econsim.brief import annex, sections, studies
 from econsim.brief.content import (
     Block,
-    BriefError,
     Document,
     Heading,
     Paragraph,
     Phrase,
     Picture,
+    UnsoundError,
     unfounded,
 )
 from econsim.brief.evidence import Evidence, Voice
+from econsim.experiments.headline import GridPoint
 from econsim.experiments.store import Store
 from econsim.figures import Figure
 from econsim.results import Comparison, Results
+from econsim.scenario import Scenario
 
 #: What can be written.
 FORMATS = ("pdf", "html", "csv", "xlsx", "iamc")
@@ -37,7 +44,7 @@ def of_comparison(evidence: Evidence, long: bool = True) -> Document:
         long: about eight pages; otherwise two.
 
     Raises:
-        BriefError: a number of the text is not in the results (a defect).
+        UnsoundError: a number of the text is not in the results (a defect).
     """
     voice = Voice(evidence.comparison)
     blocks: list[Block] = [*sections.lead(voice)]
@@ -81,7 +88,7 @@ def annex_of(evidence: Evidence) -> Document:
     """The impact-assessment annex of a comparison.
 
     Raises:
-        BriefError: a heading is unfilled, or a number is not in the results (defects).
+        UnsoundError: a heading is unfilled, or a number is not in the results (defects).
     """
     voice = Voice(evidence.comparison)
     blocks = annex.blocks(voice, evidence)
@@ -116,11 +123,11 @@ def checked(document: Document) -> Document:
     """The document, if every number in it stands for something.
 
     Raises:
-        BriefError: one does not.
+        UnsoundError: one does not.
     """
     wrong = unfounded(document)
     if wrong:
-        raise BriefError(f"{document.name}: numbers that are not in the results: {wrong[:3]}")
+        raise UnsoundError(f"{document.name}: numbers that are not in the results: {wrong[:3]}")
     return document
 
 
@@ -148,6 +155,7 @@ def certificate(evidence: Evidence, form: str) -> dict[str, Any]:
     return {
         "made_by": {"kind": "brief", "form": form, "command": evidence.command},
         **birth([c.b, c.a], points),
+        "made_with": libraries(),
         "findings": {n: digest_of(f) for n, f in sorted(evidence.findings.items())},
     }
 
@@ -162,9 +170,42 @@ def birth(pair: Sequence[Results], points: Sequence[Results]) -> dict[str, Any]:
         "scenarios": {
             r.scenario: r.manifest["definition"] for r in pair if "definition" in r.manifest
         },
+        "kept": extent(pair[1]),
         "results": [_certificate(r) for r in pair],
         "points": [_certificate(r) for r in points],
     }
+
+
+def extent(result: Results) -> dict[str, Any]:
+    """Which series results keep, by dimension, and for which dimensions only Decembers.
+
+    Results read from a folder keep less than a run gives, and a brief says what is missing.
+    """
+    series: dict[str, list[str]] = {}
+    decembers = set()
+    for (name, dimension), array in result.series.items():
+        series.setdefault(dimension, []).append(name)
+        if dimension in ("country", "sector") and not np.isfinite(array[:, 0]).any():
+            decembers.add(dimension)
+    return {"series": {k: sorted(v) for k, v in series.items()}, "decembers": sorted(decembers)}
+
+
+def within(result: Results, kept: Mapping[str, Any]) -> Results:
+    """Results cut down to an :func:`extent`."""
+    series = {}
+    for (name, dimension), array in result.series.items():
+        if name not in kept["series"].get(dimension, ()):
+            continue
+        if dimension in kept["decembers"]:
+            array = np.where((np.arange(array.shape[1]) % 12 == 11)[None, :, None], array, np.nan)
+        series[name, dimension] = array
+    labels = {k: v for k, v in result.labels.items() if k in kept["series"]}
+    return replace(result, series=series, labels=labels)
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what sets and draws a document: other ones may give other bytes."""
+    return {name: version(name) for name in ("typst", "matplotlib", "xlsxwriter")}
 
 
 def _certificate(result: Results) -> dict[str, Any]:
@@ -179,6 +220,34 @@ def _certificate(result: Results) -> dict[str, Any]:
 def digest_of(figure: Figure) -> str:
     """SHA-256 of a figure's words and drawn data."""
     return hashlib.sha256(figure.json().encode("utf-8")).hexdigest()
+
+
+def gather(
+    comparison: Comparison,
+    points: Sequence[GridPoint] = (),
+    scenarios: tuple[Scenario, Scenario] | None = None,
+    command: str = "econsim brief",
+) -> Evidence:
+    """The evidence of a comparison: its figures, and the findings shipped about this very pair.
+
+    Args:
+        comparison: a scenario minus its baseline.
+        points: the same over lambda and the open share.
+        scenarios: the scenario and the baseline, where known.
+        command: words that make the brief again.
+    """
+    drawn, missing = _figures(comparison, points)
+    found = findings.shipped(comparison)
+    return Evidence(comparison, points, drawn, missing, found, scenarios, command)
+
+
+def _figures(
+    comparison: Comparison, points: Sequence[GridPoint]
+) -> tuple[list[Figure], dict[str, str]]:
+    drawn = [figures.gdp_effect(comparison), figures.adoption_by_size(comparison)]
+    if points:
+        drawn.append(figures.headline_grid(points))
+    return drawn, {}
 
 
 # --- Files -----------------------------------------------------------------------------------------
@@ -204,32 +273,37 @@ def write(
     Raises:
         OSError: the machine said no (permission, disk).
     """
-    from econsim.brief import tables, typesetting, webpage
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     refused: dict[str, str] = {}
-
-    def put(name: str, content: bytes) -> None:
+    if "iamc" in formats and comparison is None:
+        refused["iamc"] = "a study has no yearly values for an IAMC table"
+    for name, content in files(documents, formats, comparison):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         written.append(path)
+    return written, refused
+
+
+def files(
+    documents: Sequence[Document],
+    formats: Sequence[str] = FORMATS,
+    comparison: Comparison | None = None,
+) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file, in order; the same documents give the same bytes."""
+    from econsim.brief import tables, typesetting, webpage
 
     for document in documents:
         if "pdf" in formats:
-            put(f"{document.name}.pdf", typesetting.pdf(document))
+            yield f"{document.name}.pdf", typesetting.pdf(document)
         if "html" in formats:
-            put(f"{document.name}.html", webpage.html(document).encode("utf-8"))
+            yield f"{document.name}.html", webpage.html(document).encode("utf-8")
         if "csv" in formats:
             for name, text in tables.csv_files(document).items():
-                put(f"tables/{name}.csv", text.encode("utf-8"))
+                yield f"tables/{name}.csv", text.encode("utf-8")
         if "xlsx" in formats:
-            put(f"{document.name}.xlsx", tables.xlsx(document))
-    if "iamc" in formats:
-        if comparison is None:
-            refused["iamc"] = "a study has no yearly values for an IAMC table"
-        else:
-            put("iamc.xlsx", tables.iamc(comparison, documents[0].provenance))
-    return written, refused
+            yield f"{document.name}.xlsx", tables.xlsx(document)
+    if "iamc" in formats and comparison is not None:
+        yield "iamc.xlsx", tables.iamc(comparison, documents[0].provenance)

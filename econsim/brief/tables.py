@@ -37,14 +37,17 @@ FIRST_YEAR = 2021
 
 def csv_files(document: Document) -> dict[str, str]:
     """Name -> text of a CSV file for each table, and one with every number of the text."""
-    files = {t.name: _csv(t.records, document.provenance) for t in document.tables()}
+    tables = {t.name: t.records for t in document.tables()}
     said = [
         {"text": q.text, "what": what, "value": value}
         for q in document.quotes
         for what, value in q.values.items()
     ]
-    files[f"{document.name}_numbers"] = _csv(said, document.provenance)
-    return files
+    tables[f"{document.name}_numbers"] = tuple(said)
+    return {
+        name: _csv(records, {**document.provenance, "file": f"tables/{name}.csv"})
+        for name, records in tables.items()
+    }
 
 
 def _csv(records: Any, provenance: Mapping[str, Any]) -> str:
@@ -75,7 +78,8 @@ def carried(provenance: Mapping[str, Any]) -> str:
 def xlsx(document: Document) -> bytes:
     """All tables of a document as a workbook: one sheet each, units beside the numbers."""
     sheets = {t.name: (t.title, t.records, t.note) for t in document.tables()}
-    return _workbook(sheets, document.title, document.provenance)
+    file = f"{document.name}.xlsx"
+    return _workbook(sheets, document.title, {**document.provenance, "file": file})
 
 
 def _workbook(
@@ -121,8 +125,9 @@ def _write(sheet: Any, row: int, column: int, value: Any) -> None:
 def _carry(book: Any, provenance: Mapping[str, Any]) -> None:
     """The provenance in a sheet of its own, cut into cells that are not too long."""
     sheet = book.add_worksheet(SHEET)
+    sheet.write_string(0, 0, f"econsim {SHEET}")
     text = carried(provenance)
-    for row, start in enumerate(range(0, len(text), CELL)):
+    for row, start in enumerate(range(0, len(text), CELL), start=1):
         sheet.write_string(row, 0, text[start : start + CELL])
 
 
@@ -163,7 +168,7 @@ def iamc(comparison: Comparison, provenance: Mapping[str, Any]) -> bytes:
             for column, value in enumerate(numbers, start=5):
                 _write(sheet, row, column, value)
             row += 1
-    _carry(book, provenance)
+    _carry(book, {**provenance, "file": "iamc.xlsx"})
     book.close()
     return out.getvalue()
 

@@ -21,6 +21,7 @@ from econsim.brief.content import (
     Table,
 )
 from econsim.brief.drawing import alternative, drawn
+from econsim.brief.tables import carried
 
 TEMPLATE = Path(__file__).with_name("template.typ")
 #: Accessible PDF: tagged, with title, language and alternative texts.
@@ -66,8 +67,10 @@ def _files(document: Document) -> dict[str, bytes]:
         "footer": document.footer,
         "blocks": [plain(b) for b in document.blocks],
     }
+    carried_with = {**document.provenance, "file": f"{document.name}.pdf"}
     return {
         "main": TEMPLATE.read_bytes(),
+        "provenance.json": carried(carried_with).encode("utf-8"),
         "content.json": json.dumps(content, ensure_ascii=False).encode("utf-8"),
         **{f"{name}.svg": drawn(figure).encode("utf-8") for name, figure in figures.items()},
     }

@@ -30,7 +30,9 @@ def html(document: Document) -> str:
     """The document as HTML, complete in itself."""
     body = "\n".join(_block(b) for b in document.blocks)
     # "</" would end the script element; JSON may write it otherwise.
-    carried = json.dumps(dict(document.provenance), sort_keys=True).replace("</", "<\\/")
+    file = f"{document.name}.html"
+    carried = json.dumps({**document.provenance, "file": file}, sort_keys=True)
+    carried = carried.replace("</", "<\\/")
     return f"""<!DOCTYPE html>
 <html lang="{escape(document.language, quote=True)}">
 <head>

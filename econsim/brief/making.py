@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from econsim import figures, findings
-from econsim.brief import annex, sections, studies
+from econsim import figures
+from econsim.brief import annex, sections, shipped, studies
 from econsim.brief.content import (
     Block,
     Document,
@@ -236,18 +236,10 @@ def gather(
         scenarios: the scenario and the baseline, where known.
         command: words that make the brief again.
     """
-    drawn, missing = _figures(comparison, points)
-    found = findings.shipped(comparison)
-    return Evidence(comparison, points, drawn, missing, found, scenarios, command)
-
-
-def _figures(
-    comparison: Comparison, points: Sequence[GridPoint]
-) -> tuple[list[Figure], dict[str, str]]:
-    drawn = [figures.gdp_effect(comparison), figures.adoption_by_size(comparison)]
-    if points:
-        drawn.append(figures.headline_grid(points))
-    return drawn, {}
+    found = shipped.findings(comparison)
+    drawn, missing = figures.of_comparison(comparison, points)
+    absent = {k: v for k, v in missing.items() if k not in found}
+    return Evidence(comparison, points, drawn, absent, found, scenarios, command)
 
 
 # --- Files -----------------------------------------------------------------------------------------

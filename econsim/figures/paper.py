@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -904,7 +904,7 @@ _DRAW: dict[type, Any] = {
 
 
 def files(
-    figure: Drawable, kinds: Sequence[str], width: float = FULL, certificate: str = ""
+    figure: Drawable, kinds: Sequence[str], width: float, certificates: Mapping[str, str]
 ) -> dict[str, bytes]:
     """A figure as the contents of files, drawn once for all of them.
 
@@ -915,17 +915,19 @@ def files(
         figure: to draw.
         kinds: of ``svg``, ``png``, ``pdf``.
         width: millimetres.
-        certificate: provenance as JSON in ASCII; goes into ``<metadata>`` (SVG), a text chunk
-            (PNG), the keywords (PDF).
+        certificates: kind -> provenance as JSON in ASCII; goes into ``<metadata>`` (SVG), a text
+            chunk (PNG), the keywords (PDF).
     """
+    if not kinds:
+        return {}
     metadata = {
         "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
         "png": {
             "Title": figure.title, "Description": figure.alt, "Software": "econsim",
-            "Provenance": certificate,
+            "Provenance": certificates.get("png", ""),
         },
         "pdf": {
-            "Title": figure.title, "Subject": figure.alt, "Keywords": certificate,
+            "Title": figure.title, "Subject": figure.alt, "Keywords": certificates.get("pdf", ""),
             "Creator": "econsim", "Producer": "econsim", "CreationDate": None,
         },
     }  # fmt: skip
@@ -937,7 +939,8 @@ def files(
             drawn.savefig(stream, format=kind, dpi=RESOLUTION, metadata=metadata[kind])
             made[kind] = stream.getvalue()
     if "svg" in made:
-        made["svg"] = _described(made["svg"].decode("utf-8"), figure, certificate).encode("utf-8")
+        text = _described(made["svg"].decode("utf-8"), figure, certificates.get("svg", ""))
+        made["svg"] = text.encode("utf-8")
     return made
 
 

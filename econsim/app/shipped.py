@@ -17,6 +17,7 @@ import numpy as np
 
 import econsim
 from econsim import data, results, scenario
+from econsim.app import preview
 from econsim.app.draft import HEADLINE_PAIRS
 from econsim.experiments import headline
 from econsim.experiments.simulation import simulate
@@ -78,6 +79,8 @@ def build(folder: str | Path | None = None, regions: Sequence[str] = tuple(HEADL
         grid = headline.run_grid(pair, rows=GRID_ROWS, replicates=GRID_REPLICATES)
         points = [_last_year(_trimmed(r, _KEPT_GRID)) for group in grid.values() for r in group]
         results.save([*main, *points], target / region)
+        logger.info("%s: runs for the preview", region)
+        preview.build(region, target / region)
         logger.info("%s: saved in %s", region, target / region)
     return target
 

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from econsim import figures
-from econsim.experiments import discovery, robustness, sensitivity
+import econsim
+from econsim import data, figures
+from econsim import parameters as registry
+from econsim.experiments import calibration, discovery, robustness, scoring, sensitivity
 from econsim.experiments.decomposition import Decomposition
 from econsim.experiments.design import DUMMY
 from econsim.experiments.headline import LAMBDA, OPEN_SHARE
 from econsim.experiments.store import Responses, Store, StoreError
 from econsim.experiments.study import Kept
-from econsim.figures import Figure, Row, Words
+from econsim.figures import Figure, Part, Row, Words
 from econsim.results import Estimate, estimate
 
 Progress = Callable[[float], None]
@@ -130,6 +132,8 @@ def importance(store: Store, kept: Kept, arm: str, allow_incomplete: bool = Fals
     )  # fmt: skip
     drawings = [drawn]
     if sobol:
+        with contextlib.suppress(sensitivity.SensitivityError):
+            drawings.append(tornado(store, kept, arm, allow_incomplete))
         try:
             told, value = information(store, kept, arm, allow_incomplete)
         except sensitivity.SensitivityError:
@@ -376,22 +380,90 @@ def reversal(
 
 
 def mechanisms(found: Decomposition, region: str, provenance: dict[str, Any]) -> Figure:
-    """The parts of a decomposition as a figure."""
-    rows = [
-        Row(
-            p.mechanism.replace("_", " "), p.value.mean, p.value.low, p.value.high,
-            text=p.value.text() if p.acts else "0 (does not act)", faint=not p.acts,
-        )
-        for p in found.parts
-    ]  # fmt: skip
+    """The parts of a decomposition as a waterfall that ends at the whole."""
+    parts = [Part(p.mechanism.replace("_", " "), p.value, p.acts) for p in found.parts]
     largest = found.parts[0]
+    head = f"{found.label}, {found.year}, {found.scenario} against {found.reference}: "
+    told = f"{found.whole.text()} {found.whole.unit}; largest part: "
+    told += f"{largest.mechanism.replace('_', ' ')} {largest.value.text()}"
+    acting = sum(p.acts for p in found.parts)
     words = Words(
-        f"{found.label}, {found.year}, {found.scenario} against {found.reference}: "
-        f"{found.whole.text()} {found.whole.unit}; largest part: "
-        f"{largest.mechanism.replace('_', ' ')} {largest.value.text()}",
+        head + (told if acting else "no difference: no mechanism acts"),
         f"Shapley values of mechanisms, {found.label}, {found.year}, {found.whole.unit}.",
-        f"n = {found.whole.n} paired replicates; bars: 95 % intervals (Monte Carlo noise). Parts "
-        f"add up to the whole for every seed (largest gap {found.worst:.1g}).",
+        f"n = {found.whole.n} paired replicates; lines at the ends of bars: 95 % intervals (Monte "
+        f"Carlo noise). Parts add up to the whole for every seed (largest gap {found.worst:.1g}).",
         "", region, provenance,
     )  # fmt: skip
-    return figures.rows("decomposition", rows, found.whole.unit, words)
+    return figures.waterfall("decomposition", parts, found.whole, words)
+
+
+def tornado(store: Store, kept: Kept, arm: str, allow_incomplete: bool = False) -> Figure:
+    """An arm's effect where each factor of a study is low and where it is high.
+
+    Raises:
+        StoreError, SensitivityError: incomplete, or too few points.
+    """
+    found = store.responses(kept, allow_incomplete=allow_incomplete)
+    names, samples, effects = sensitivity.independent(found, arm)
+    swings = sensitivity.swings(names, samples, effects)
+    what = f"the effect of '{arm}' on {kept.words()}"
+    head = f"{what[:1].upper()}{what[1:]}"
+    clear = [s for s in swings if s.clear]
+    unit = found.unit()
+    title = f"{head}: no factor moves it clearly"
+    if clear:
+        first = clear[0]
+        title = f"{head} moves most with {first.factor}: {first.low:.3g} where it is low, "
+        title += f"{first.high:.3g} where it is high"
+    known = effects[np.isfinite(effects)]
+    return figures.tornado(
+        "tornado", swings, float(known.mean()), unit,
+        _words(
+            store, found, title, f"{head}, {unit}: mean over the lowest and over the highest fifth "
+            "of each factor's values, all others varying.",
+            f"From the mean over {len(known):,} independent points; ≈: the two ends are not "
+            "clearly apart (95 %). Ends are means, so interactions are averaged out.",
+        ),
+    )  # fmt: skip
+
+
+def scorecard() -> Figure:
+    """The shipped predictions of 2025 against what was observed, EU firms by size class.
+
+    Raises:
+        econsim.experiments.scoring.ScoringError: the shipped predictions are missing or broken.
+    """
+    frame = data.held_out()
+    observed = {
+        str(r["size_class"]): float(r["value"])
+        for r in frame[frame["indicator"] == "ai_use"].to_dict("records")
+    }
+    shown = [
+        figures.Predicted(
+            f"{figures.PERSONS[p.group]} persons", p.quantile(0.5), *p.band(0.8), observed[p.group]
+        )
+        for p in scoring.shipped_predictions()
+        if p.family == "size" and p.year == 2025 and p.group in observed
+    ]
+    inside = sum(p.low <= p.observed <= p.high for p in shown)
+    error = sum(abs(p.median - p.observed) for p in shown) / len(shown)
+    words = Words(
+        f"AI use of EU firms in 2025, predicted from data to 2024: {inside} of {len(shown)} "
+        f"observed figures inside the 80 % band, mean error {error:.1f} percentage points",
+        "Firms that use AI, percent of enterprises with 10 or more persons, by persons engaged; "
+        "EU-27, 2025.",
+        "Vertical lines: 80 % bands of the ensemble. Observations of 2025 were held out: no fit "
+        "that is scored here saw them. Classes overlap (10+ is all), so this is no test of "
+        "independent figures.",
+        "", "EU27", {"n": len(shown), "made_with": {"econsim": econsim.__version__}},
+    )  # fmt: skip
+    return figures.scorecard(shown, "percent of enterprises", words)
+
+
+def priors() -> dict[str, tuple[float, float, float]]:
+    """Lowest, central and highest value believed of each joint axis (``figures.of_comparison``)."""
+    found = {p.name: p.numbers for p in calibration.UNIDENTIFIED}
+    return {
+        axis: (found[name][0], registry.get(name).default, found[name][-1])
+        for axis, name in (("lambda", LAMBDA), ("open_share", OPEN_SHARE))
+    }

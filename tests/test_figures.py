@@ -6,14 +6,18 @@ import copy
 import csv
 import io
 import json
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from econsim import figures
+from econsim.figures import panels
 from econsim.results import Comparison, Estimate, Results, ResultsError, compare
 
 SIZES = ("0-9", "10-49", "50-249", "250+")
@@ -344,3 +348,100 @@ def test_colours_differ_in_grey() -> None:
     shades = [grey(figures.COLOURS[s]) for s in ("0-9", "10-49", "50-249", "250+", "10-249")]
     assert len({round(s, 2) for s in shades}) == len(shades)
     assert max(shades) < 0.6
+
+
+# --- Panels ---------------------------------------------------------------------------------------
+
+
+def every_panel() -> tuple[panels.Lines | panels.Map | object, ...]:
+    """One panel of each kind, with what each can hold."""
+    months = ("2024-01", "2024-02", "2024-03")
+    gap = math.nan
+    line = panels.Series(
+        "Use", (1.0, gap, 3.0), "#0B6E75",
+        (panels.Band((0.0, gap, 1.0), (2.0, gap, 5.0), "parameters"),),
+        dash="dash", end="3\n1 to 5", bold=True, dots=True,
+        marker=panels.Marker("2024-03", 3.0, 1.0, 5.0, "Mean", "3 (1 to 5)"),
+    )  # fmt: skip
+    square = (((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),)
+    return (
+        panels.Lines("Use, %", "percent", months, (line,), start="2024-02", zero=True),
+        panels.Areas("Shares", "percent", months, (
+            panels.Area("open", (10.0, 20.0, 30.0), "#0B6E75"),
+            panels.Area("closed", (50.0, 40.0, 30.0), "#C8571B"),
+        ), top=100.0, suffix=" %"),
+        panels.Rows("Effect", "points", (
+            panels.Row("one", 1.0, 0.5, 1.5, 0.0, 2.0, "1.0"), panels.Row("two", -1.0, faint=True),
+        )),
+        panels.Bars("Parts", "points", (
+            panels.Bar("lost", 0.0, -2.0, "#C8571B", "−2", -2.5, -1.5),
+            panels.Bar("whole", 0.0, -2.0, "#1B2A30", "−2", bold=True),
+        ), linked=True, key=(("lost", "#C8571B"),)),
+        panels.Cells("GDP", "EUR", ("5 %", "15 %"), ("λ 0.2",), ((1.0, gap),), (("1", ""),)),
+        panels.Contour(
+            "GDP", "EUR", (0.0, 1.0), (0.0, 1.0), ((0.0, 1.0), (1.0, 2.0)), (0.5,), "x", "y",
+            (panels.Place("prior", 0.5, 0.5, 0.2, 0.8, 0.2, 0.8),),
+        ),
+        panels.Points("Use", "percent", (panels.Dot("FR", 1.0, 2.0, 0.5, 1.5, 1.5, 2.5),), "x", "y",
+                      diagonal=True),
+        panels.Map("GDP", "percent", (
+            panels.Shape("France", square, 1.0, "1.0", "FR"), panels.Shape("Spain", square, gap),
+        ), ticks=((0.0, "0"),), missing="not known"),
+    )  # fmt: skip
+
+
+def test_a_figure_passes_through_json_unchanged() -> None:
+    for figure in (*every_figure(), replace(every_figure()[0], panels=every_panel(), columns=2)):
+        again = figures.Figure.from_json(figure.json())
+        assert again.json() == figure.json()
+        pd.testing.assert_frame_equal(again.data, figure.data)
+        # NaN differs from itself, so panels are compared as text.
+        assert repr(again.panels) == repr(figure.panels)
+        assert again.plotly().to_json() == figure.plotly().to_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.pop("title"), "'title' is missing"),
+        (lambda c: c["panels"][0].update(kind="spiral"), "spiral"),
+        (lambda c: c["panels"][0].update(colour="red"), "colour"),
+        (lambda c: c["panels"][0]["series"][0].pop("values"), "values"),
+        (lambda c: c.update(panels=3), "tuple"),
+    ],
+)
+def test_json_that_is_no_figure_is_refused(change: Callable, message: str) -> None:
+    content = json.loads(every_figure()[1].json())
+    change(content)
+    with pytest.raises(ResultsError, match=message):
+        figures.Figure.from_json(json.dumps(content))
+    with pytest.raises(ResultsError, match="no figure in this JSON"):
+        figures.Figure.from_json("[1, 2")
+
+
+def test_every_panel_is_drawn_on_a_page() -> None:
+    figure = replace(every_figure()[0], panels=every_panel())
+    chart = figure.plotly(heading=False)
+    kinds = {t.type for t in chart.data}
+    assert {"scatter", "bar", "heatmap", "contour"} <= kinds
+    axes = {t.xaxis for t in chart.data}
+    assert len(axes) == len(every_panel())
+    # No two panels share a height.
+    domains = sorted(chart.layout[f"yaxis{i or ''}"].domain for i in (0, *range(2, 9)))
+    assert all(a[1] < b[0] for a, b in pairwise(domains))
+    assert panels.Lines("", "", ("2024",), (panels.Series("", (1.0,), "#000000"),)).limits()
+
+
+@pytest.mark.parametrize(
+    ("heights", "sizes", "expected"),
+    [
+        ([1.0, 5.0], [1.0, 1.0], [1.0, 5.0]),
+        ([5.0, 5.0], [1.0, 1.0], [4.5, 5.5]),
+        ([9.9, 10.0, 0.0], [1.0, 1.0, 1.0], [8.5, 9.5, 0.5]),
+        ([5.0, 5.0, 5.0], [10.0, 10.0, 10.0], [5 / 3, 5.0, 25 / 3]),
+    ],
+)
+def test_labels_are_moved_as_little_as_needed(
+    heights: list[float], sizes: list[float], expected: list[float]
+) -> None:
+    assert panels.spread(heights, sizes, 0.0, 10.0) == pytest.approx(expected)

@@ -391,6 +391,54 @@ def information(
     return now, sorted(found, key=lambda i: -i.shrink)
 
 
+@dataclass(frozen=True)
+class Swing:
+    """The response where one factor is low and where it is high, all others varying.
+
+    Attributes:
+        factor: name.
+        low, high: mean response over the lowest and the highest fifth of the factor's values.
+        at_low, at_high: mean value of the factor there.
+        clear: whether the 95 % interval of the difference (normal) holds no zero.
+    """
+
+    factor: str
+    low: float
+    high: float
+    at_low: float
+    at_high: float
+    clear: bool
+
+
+def swings(names: Sequence[str], samples: np.ndarray, response: np.ndarray) -> list[Swing]:
+    """What a tornado shows: the response at the two ends of each factor, the widest first.
+
+    Args:
+        names: factors; the dummy is left out.
+        samples: ``ndarray[points, factors]``, independent points.
+        response: ``ndarray[points]``; points with NaN are left out.
+
+    Raises:
+        SensitivityError: fewer than 10 points in a fifth.
+    """
+    known = np.isfinite(response)
+    x, y = samples[known], response[known]
+    fifth = len(y) // 5
+    if fifth < 10:
+        raise SensitivityError(f"{len(y)} points are too few: a fifth of them must be 10 or more")
+    found = []
+    for number, name in enumerate(names):
+        if name == DUMMY:
+            continue
+        order = np.argsort(x[:, number], kind="stable")
+        ends = [y[order[:fifth]], y[order[-fifth:]]]
+        at_low, at_high = (float(x[p, number].mean()) for p in (order[:fifth], order[-fifth:]))
+        low, high = (float(e.mean()) for e in ends)
+        error = math.sqrt(sum(float(e.var(ddof=1)) / fifth for e in ends))
+        found.append(Swing(name, low, high, at_low, at_high, abs(high - low) > 1.96 * error))
+    return sorted(found, key=lambda s: -abs(s.high - s.low))
+
+
 def independent(responses: Responses, arm: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Factors, points and effects of a study, of its independent points only.
 

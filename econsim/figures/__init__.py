@@ -15,9 +15,9 @@ from econsim.figures.comparison import (
     headline_grid,
     policy_start,
 )
-from econsim.figures.drawing import COLOURS
 from econsim.figures.figure import Figure, provenance
-from econsim.figures.studies import Row, Words, rows, surface
+from econsim.figures.panels import COLOURS, Row
+from econsim.figures.studies import Words, rows, surface
 from econsim.figures.words import (
     CONDITIONAL,
     HEADLINE_GROUP,

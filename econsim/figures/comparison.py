@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from econsim.figures.drawing import draw_adoption, draw_gdp, draw_grid
 from econsim.figures.figure import Figure, provenance
+from econsim.figures.panels import ACCENT, COLOURS, Band, Cells, Lines, Marker, Series, numbers
 from econsim.figures.words import (
     CONDITIONAL,
     FIRST_YEAR,
@@ -16,8 +17,10 @@ from econsim.figures.words import (
     PERSONS,
     PLACES,
     amount,
+    clipped,
     finding,
     gdp_finding,
+    half_width,
     holds_zero,
     interval,
     last_year,
@@ -40,6 +43,9 @@ from econsim.results import (
     compare,
     estimate,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Point(Protocol):
@@ -129,6 +135,7 @@ def adoption_by_size(results: Comparison | Results | Sequence[Results]) -> Figur
     import pandas as pd
 
     comparison = None if isinstance(results, Results) else _paired(results)
+    shown: list[Results]
     if comparison is None:
         assert isinstance(results, Results)
         shown, main = [results], results
@@ -171,6 +178,7 @@ def adoption_by_size(results: Comparison | Results | Sequence[Results]) -> Figur
             f"“{titles(comparison)[1]}”, percentage points; {span}."
         )
         alt = _adoption_alt(comparison, groups, year)
+    data = pd.DataFrame(rows)
     return Figure(
         name="adoption_by_size",
         title=title,
@@ -178,15 +186,100 @@ def adoption_by_size(results: Comparison | Results | Sequence[Results]) -> Figur
         alt=alt,
         note=note_of(main) if comparison is None else f"{lines_of(comparison)} {note_of(main)}",
         source=source_of(main),
-        data=pd.DataFrame(rows),
+        data=data,
         provenance=provenance(*shown),
-        height=620 if comparison is not None else 380,
-        drawing=draw_adoption,
-        marks={
-            "lines": [r.scenario for r in shown],
-            "start": None if comparison is None else policy_start(comparison),
-        },
+        panels=_adoption_panels(
+            data,
+            [r.scenario for r in shown],
+            None if comparison is None else policy_start(comparison),
+        ),
     )
+
+
+#: Short forms for labels at the end of lines.
+LABELS = {**PERSONS, "nonemployer": "no staff"}
+
+
+def band(part: pd.DataFrame) -> tuple[Band, ...]:
+    """The interval of a line of estimates, if there is one."""
+    if not (part["low"].notna() & part["high"].notna()).any():
+        return ()
+    return (Band(numbers(part["low"]), numbers(part["high"])),)
+
+
+def _last(part: pd.DataFrame) -> Estimate:
+    """The last estimate of a table."""
+    row = part.iloc[-1]
+    return Estimate(
+        float(row["mean"]), float(row["low"]), float(row["high"]), int(row["n"]), str(row["unit"])
+    )
+
+
+def _adoption_panels(
+    data: pd.DataFrame, names: Sequence[str], start: str | None
+) -> tuple[Lines, ...]:
+    """Lines of use by size class, and below them the paired differences."""
+    level = data[data["panel"] == "level"]
+    groups = list(dict.fromkeys(level["size_class"]))
+    periods = tuple(dict.fromkeys(level["period"]))
+    lines = []
+    for name in names:
+        for group in groups:
+            part = level[(level["scenario"] == name) & (level["size_class"] == group)]
+            lines.append(
+                Series(
+                    f"{PERSONS[group]} persons, {name}",
+                    numbers(part["mean"]),
+                    COLOURS[group],
+                    band(part),
+                    dash="solid" if name == names[0] else "dash",
+                    end=LABELS[group] if name == names[-1] else "",
+                )
+            )
+    high = float(level[["mean", "high"]].max().max())
+    paired = len(names) > 1
+    heading = "AI use, % of firms, by persons engaged"
+    if paired:
+        heading = f"AI use, % of firms (dashed: {clipped(names[-1])})"
+    upper = Lines(
+        heading,
+        str(level["unit"].iloc[0]),
+        periods,
+        tuple(lines),
+        start=start,
+        start_words=False,
+        reach=(0.0, min(100.0, 10.0 * math.ceil((high + 4.0) / 10.0))),
+        suffix=" %",
+        height=290.0,
+    )
+    if not paired:
+        return (upper,)
+    gaps = data[data["panel"] == "difference"]
+    lines = []
+    for group in (*groups, HEADLINE_GROUP):
+        part = gaps[gaps["size_class"] == group]
+        bold = group == HEADLINE_GROUP
+        lines.append(
+            Series(
+                f"{PERSONS[group]} persons, difference",
+                numbers(part["mean"]),
+                COLOURS[group],
+                band(part),
+                width=3.0 if bold else 1.5,
+                end=f"{LABELS[group]}: {number(_last(part))}",
+                bold=bold,
+            )
+        )
+    lower = Lines(
+        "Difference, percentage points",
+        str(gaps["unit"].iloc[0]),
+        periods,
+        tuple(lines),
+        start=start,
+        zero=True,
+        height=210.0,
+    )
+    return upper, lower
 
 
 def _adoption_words(main: Results, groups: Sequence[str], year: int) -> tuple[str, str]:
@@ -302,9 +395,41 @@ def gdp_effect(
         source=source_of(main),
         data=data,
         provenance=provenance(comparison.b, main),
-        height=400,
-        drawing=draw_gdp,
-        marks={"start": first_instrument or policy_start(comparison)},
+        panels=(_gdp_panel(data, first_instrument or policy_start(comparison)),),
+    )
+
+
+def _gdp_panel(data: pd.DataFrame, start: str | None) -> Lines:
+    """The difference month by month with its band, and the last year as a point."""
+    monthly = data[data["frequency"] == "month"]
+    yearly = data[data["frequency"] == "year"]
+    end = _last(yearly)
+    year = str(yearly["period"].iloc[-1])
+    words = f"{year}: {number(end)}"
+    if math.isfinite(end.low):
+        low, _, high = interval(end).partition(" to ")
+        words += f"\n{low} to\n{high}"
+    line = Series(
+        "Difference",
+        numbers(monthly["mean"]),
+        ACCENT,
+        band(monthly),
+        end=words,
+        bold=True,
+        # Where the line is the mean of that year.
+        marker=Marker(
+            f"{year}-12", end.mean, end.low, end.high, f"Mean of {year}",
+            f"{number(end)} ({interval(end)})",
+        ),
+    )  # fmt: skip
+    return Lines(
+        f"GDP difference, {end.unit.partition(',')[0]}, 12-month mean",
+        end.unit,
+        tuple(monthly["period"]),
+        (line,),
+        start=start,
+        zero=True,
+        height=320.0,
     )
 
 
@@ -360,6 +485,7 @@ def headline_grid(points: Sequence[Point], year: int | None = None) -> Figure:
         )
     mine, theirs = titles(ordered[0].comparison)
     both = [r for p in ordered for r in (p.comparison.b, p.comparison.a)]
+    data = pd.DataFrame(rows)
     return Figure(
         name="headline_grid",
         title=f"{mine}: change in {year} over both axes: {'; '.join(findings)}",
@@ -376,8 +502,48 @@ def headline_grid(points: Sequence[Point], year: int | None = None) -> Figure:
             f"identified by data on use. {CONDITIONAL}"
         ),
         source=source_of(main),
-        data=pd.DataFrame(rows),
+        data=data,
         provenance=provenance(*both),
-        height=560,
-        drawing=draw_grid,
+        panels=maps(data),
     )
+
+
+def maps(data: pd.DataFrame) -> tuple[Cells, ...]:
+    """One map over lambda and the open share for each outcome of a table of differences.
+
+    Args:
+        data: rows with ``outcome, label, unit, lambda, open_share, mean, low, high, n``.
+    """
+    return tuple(_cells(part) for _, part in data.groupby("outcome", sort=False))
+
+
+def _cells(part: pd.DataFrame) -> Cells:
+    rows = sorted(set(part["lambda"]))
+    columns = sorted(set(part["open_share"]))
+    cells = {(p["lambda"], p["open_share"]): p for p in part.to_dict("records")}
+    unit = str(part["unit"].iloc[0])
+    short = "percentage points" if unit.startswith("percentage") else unit.partition(",")[0]
+    return Cells(
+        f"{part['label'].iloc[0]} ({short})",
+        unit,
+        tuple(f"{100 * s:g} %" for s in columns),
+        tuple(f"λ {d:g}" for d in rows),
+        tuple(
+            numbers(cells[d, s]["mean"] if (d, s) in cells else math.nan for s in columns)
+            for d in rows
+        ),
+        tuple(tuple(_cell(cells.get((d, s))) for s in columns) for d in rows),
+        column_title="Share of users on open models, 2024",
+    )
+
+
+def _cell(point: Mapping[str, Any] | None) -> str:
+    """Mean and half width of one point of the grid, in brackets when the interval holds zero."""
+    if point is None or not math.isfinite(point["mean"]):
+        return ""
+    gap = Estimate(point["mean"], point["low"], point["high"], point["n"], point["unit"])
+    if not math.isfinite(gap.low):
+        return f"{number(gap)}\none run"
+    if holds_zero(gap):
+        return f"({number(gap)})\n(± {half_width(gap)})"
+    return f"{number(gap)}\n± {half_width(gap)}"

@@ -1,472 +1,630 @@
-"""Drawing figures with plotly, from their data alone.
+"""Panels drawn with plotly, for pages: they can be pointed at and follow the width of the page.
 
-Colours are safe for colour-blind readers and differ in grey; lines carry their labels at the end.
+Panels stand one below the other whatever the figure's columns, so that a telephone can show them.
 Plotly is imported where it is used.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import textwrap
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
-from econsim.figures.figure import MUTED, Figure
-from econsim.figures.words import (
-    HEADLINE_GROUP,
-    PERSONS,
-    clipped,
-    half_width,
-    holds_zero,
-    interval,
-    month_words,
-    number,
+from econsim.figures.panels import (
+    ACCENT,
+    GRID_LINE,
+    INK,
+    MUTED,
+    SCALES,
+    Areas,
+    Bars,
+    Cells,
+    Contour,
+    Key,
+    Lines,
+    Map,
+    Points,
+    Rows,
+    Series,
+    span,
+    spread,
+    years,
 )
-from econsim.results import Estimate
+from econsim.figures.words import month_words
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: Short forms for labels at the end of lines.
-LABELS = {**PERSONS, "nonemployer": "no staff"}
-#: Safe for colour-blind readers, with different grey values; always labelled at the line as well.
-COLOURS = {
-    "nonemployer": "#A8842C",
-    "0-9": "#C8571B",
-    "10-49": "#2E8FB8",
-    "50-249": "#0B6E75",
-    "250+": "#3A2A6B",
-    "10-249": "#111111",
-}
-INK, GRID_LINE, ACCENT = "#1B2A30", "#E3E8EA", "#0B6E75"
 FONT = "Source Sans, Source Sans Pro, Source Sans 3, Arial, Helvetica, sans-serif"
-_MARGIN = {"l": 46, "r": 96, "t": 38, "b": 34}
+#: Pixels above a panel (heading), below it (ticks), and beside a panel of lines.
+_ABOVE, _BELOW, _LEFT, _RIGHT = 38, 34, 46, 96
 
 
-def _base_layout() -> dict[str, Any]:
-    return {
-        "template": "none",
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "font": {"family": FONT, "size": 13, "color": INK},
-        "margin": dict(_MARGIN),
-        "hovermode": "closest",
-        "hoverlabel": {"bgcolor": "white", "font": {"color": INK}},
-        "dragmode": False,
-        "showlegend": False,
-    }
+def draw(panels: Sequence[Any]) -> Any:
+    """Panels as one ``plotly.graph_objects.Figure``, without title and notes."""
+    import plotly.graph_objects as go
 
-
-def _axis(**more: Any) -> dict[str, Any]:
-    return {
-        "gridcolor": GRID_LINE,
-        "zeroline": False,
-        "tickfont": {"color": MUTED, "size": 12},
-        "fixedrange": True,
-        "automargin": False,
-        **more,
-    }
-
-
-def _time_axis(periods: Sequence[str], **more: Any) -> dict[str, Any]:
-    """A date axis over whole years with a tick every five years and the first."""
-    first, last = int(periods[0][:4]), int(periods[-1][:4])
-    step = 5 if last - first > 8 else 2 if last - first > 3 else 1
-    years = sorted({first, *(y for y in range(first, last + 2) if y % step == 0)})
-    return _axis(
-        type="date",
-        range=[f"{first}-01-01", f"{last}-12-31"],
-        tickvals=[f"{y}-01-01" for y in years],
-        ticktext=[str(y) for y in years],
-        ticks="outside",
-        tickcolor=GRID_LINE,
-        **more,
+    sides = [_sides(panel) for panel in panels]
+    left, right = (max(side[i] for side in sides) for i in (0, 1))
+    above = [_ABOVE + 18 * bool(getattr(p, "key", ())) for p in panels]
+    heights = [height_of(p) for p in panels]
+    below = [_BELOW + 12 * bool(_bottom_title(p)) for p in panels]
+    inner = sum(heights) + sum(above[1:]) + sum(below[:-1])
+    chart = go.Figure()
+    chart.update_layout(
+        template="none",
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        font={"family": FONT, "size": 13, "color": INK},
+        margin={"l": left, "r": right, "t": above[0], "b": below[-1]},
+        height=above[0] + inner + below[-1],
+        hovermode="closest",
+        hoverlabel={"bgcolor": "white", "font": {"color": INK}},
+        dragmode=False,
+        showlegend=False,
     )
+    top = inner
+    for number, panel in enumerate(panels, start=1):
+        top -= above[number - 1] if number > 1 else 0
+        suffix = "" if number == 1 else str(number)
+        place = _Place(chart, suffix, heights[number - 1], left)
+        chart.update_layout(
+            {
+                f"xaxis{suffix}": {"anchor": f"y{suffix}"},
+                f"yaxis{suffix}": {
+                    "anchor": f"x{suffix}",
+                    "domain": [max(0.0, (top - heights[number - 1]) / inner), top / inner],
+                },
+            }
+        )
+        _DRAW[type(panel)](place, panel)
+        place.heading(panel.heading)
+        place.key(getattr(panel, "key", ()))
+        top -= heights[number - 1] + below[number - 1]
+    return chart
 
 
-def _faint(colour: str, opacity: float = 0.22) -> str:
+def height_of(panel: Any) -> float:
+    """Pixels of a panel's drawn area on a page."""
+    if panel.height:
+        return float(panel.height)
+    if isinstance(panel, Rows):
+        return 38.0 + 34.0 * len(panel.rows)
+    if isinstance(panel, Bars):
+        return 16.0 + 30.0 * len(panel.rows())
+    return 58.0 * len(panel.rows)
+
+
+def _sides(panel: Any) -> tuple[int, int]:
+    """Pixels needed left and right of a panel."""
+
+    def wide(texts: Sequence[str]) -> int:
+        return max((len(line) for text in texts for line in text.split("\n")), default=0)
+
+    if isinstance(panel, Lines):
+        return _LEFT, max(_RIGHT, 14 + 7 * wide([s.end for s in panel.series]))
+    if isinstance(panel, Areas):
+        return _LEFT, max(_RIGHT, 14 + 7 * wide([a.label for a in panel.areas]))
+    if isinstance(panel, Rows):
+        beside = wide([r.text for r in panel.rows])
+        return 16 + 7 * wide([_folded(r.label) for r in panel.rows]), max(60, 14 + 7 * beside)
+    if isinstance(panel, Bars):
+        beside = wide([b.text for b in panel.bars])
+        return 16 + 7 * wide([_folded(b.label) for b in panel.bars]), max(40, 14 + 7 * beside)
+    if isinstance(panel, Cells):
+        return 18 + 7 * wide(panel.rows) + 18 * bool(panel.row_title), 8
+    if isinstance(panel, Map):
+        return 8, 110
+    return 64, 40
+
+
+def _bottom_title(panel: Any) -> str:
+    return str(getattr(panel, "column_title", "") or getattr(panel, "x_title", ""))
+
+
+def _folded(label: str) -> str:
+    return "\n".join(textwrap.wrap(label, 30)) or label
+
+
+def _html(text: str) -> str:
+    return text.replace("\n", "<br>")
+
+
+def _rgba(colour: str, opacity: float) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def _band(chart: Any, part: pd.DataFrame, colour: str, row: int) -> None:
-    """The interval of a line, if there is one."""
+def _colorscale(scale: str) -> list[list[Any]]:
+    colours = SCALES[scale]
+    return [[i / (len(colours) - 1), c] for i, c in enumerate(colours)]
+
+
+class _Place:
+    """One panel's axes in a chart, and what every panel puts there."""
+
+    def __init__(self, chart: Any, suffix: str, height: float, left: int) -> None:
+        self.chart, self.suffix, self.height, self.left = chart, suffix, height, left
+        self.x, self.y = f"x{suffix}", f"y{suffix}"
+
+    def add(self, trace: Any) -> None:
+        trace.update(xaxis=self.x, yaxis=self.y)
+        self.chart.add_trace(trace)
+
+    def axes(self, x: dict[str, Any], y: dict[str, Any]) -> None:
+        plain = {
+            "gridcolor": GRID_LINE, "zeroline": False, "tickfont": {"color": MUTED, "size": 12},
+            "fixedrange": True, "automargin": False,
+        }  # fmt: skip
+        self.chart.update_layout(
+            {f"xaxis{self.suffix}": {**plain, **x}, f"yaxis{self.suffix}": {**plain, **y}}
+        )
+
+    def note(self, text: str, **more: Any) -> None:
+        font = {"color": MUTED, "size": 12, **more.pop("font", {})}
+        self.chart.add_annotation(text=_html(text), showarrow=False, font=font, **more)
+
+    def heading(self, text: str) -> None:
+        self.note(
+            text, x=0, xref=f"{self.x} domain", y=1, yref=f"{self.y} domain", yanchor="bottom",
+            yshift=8, xshift=4 - self.left, xanchor="left", align="left",
+        )  # fmt: skip
+
+    def key(self, words: Key) -> None:
+        if words:
+            text = "   ".join(f'<span style="color:{c}"><b>■ {w}</b></span>' for w, c in words)
+            self.note(
+                text, x=0, xref=f"{self.x} domain", y=1, yref=f"{self.y} domain", yanchor="bottom",
+                yshift=26, xshift=4 - self.left, xanchor="left", align="left",
+            )  # fmt: skip
+
+    def beside(self, y: float, text: str, colour: str, yref: str = "") -> None:
+        """Words at the right edge."""
+        self.note(
+            text, x=1, xref=f"{self.x} domain", y=y, yref=yref or self.y, xanchor="left", xshift=5,
+            align="left", font={"color": colour},
+        )  # fmt: skip
+
+    def across(self, y: float) -> None:
+        """A line from left to right."""
+        self.chart.add_shape(
+            type="line", x0=0, x1=1, xref=f"{self.x} domain", y0=y, y1=y, yref=self.y,
+            line={"color": INK, "width": 1},
+        )  # fmt: skip
+
+    def upright(self, x: Any, **line: Any) -> None:
+        """A line from bottom to top."""
+        self.chart.add_shape(
+            type="line", x0=x, x1=x, xref=self.x, y0=0, y1=1, yref=f"{self.y} domain",
+            line={"color": INK, "width": 1, **line},
+        )  # fmt: skip
+
+    def start(self, month: str | None, words: bool, on_top: bool) -> None:
+        """Marks the first instrument."""
+        if not month:
+            return
+        self.upright(month, color=MUTED, dash="dot")
+        if words:
+            self.note(
+                f"policy starts\n{month_words(month) if len(month) > 4 else month}",
+                x=f"{month}-01" if len(month) == 7 else month, xref=self.x,
+                y=1 if on_top else 0, yref=f"{self.y} domain",
+                yanchor="top" if on_top else "bottom", xanchor="right", xshift=-3, align="right",
+                font={"size": 11},
+            )  # fmt: skip
+
+
+def _time(periods: Sequence[str]) -> dict[str, Any]:
+    """A date axis over whole years."""
+    monthly = len(periods[0]) > 4
+    first, last = periods[0][:4], periods[-1][:4]
+    shown = years(periods)
+    return {
+        "type": "date",
+        "range": [f"{first}-01-01", f"{last}-12-31" if monthly else f"{last}-01-01"],
+        "tickvals": [f"{y}-01-01" for y in shown],
+        "ticktext": [str(y) for y in shown],
+        "ticks": "outside",
+        "tickcolor": GRID_LINE,
+    }
+
+
+def _with_end(text: str, bold: bool) -> str:
+    first, found, rest = text.partition("\n")
+    return f"<b>{first}</b>{found}{rest}" if bold else text
+
+
+# --- one function a kind of panel ----------------------------------------------------------------
+
+
+def _lines(place: _Place, panel: Lines) -> None:
+    low, high = panel.limits()
+    for series in panel.series:
+        _series(place, series, panel.periods)
+    place.axes(_time(panel.periods), {"range": [low, high], "ticksuffix": panel.suffix})
+    if panel.zero:
+        place.across(0)
+    ends = [(s, _last(s)) for s in panel.series if s.end]
+    pixel = (high - low) / place.height
+    sizes = [15.0 * pixel * (1 + s.end.count("\n")) for s, _ in ends]
+    heights = spread([min(max(y, low), high) for _, y in ends], sizes, low, high)
+    for height, (series, _) in zip(heights, ends, strict=True):
+        place.beside(height, _with_end(series.end, series.bold), series.colour)
+    place.start(panel.start, panel.start_words, panel.words_on_top())
+
+
+def _last(series: Series) -> float:
+    """Where a line ends."""
+    return next((v for v in reversed(series.values) if math.isfinite(v)), 0.0)
+
+
+def _series(place: _Place, series: Series, periods: Sequence[str]) -> None:
     import plotly.graph_objects as go
 
-    known = part[part["low"].notna() & part["high"].notna()]
-    if known.empty:
-        return
-    chart.add_trace(
-        go.Scatter(
-            x=[*known["period"], *known["period"][::-1]],
-            y=[*known["high"], *known["low"][::-1]],
-            fill="toself",
-            fillcolor=_faint(colour),
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name="interval",
-        ),
-        row=row,
-        col=1,
-    )
-
-
-def _line(chart: Any, part: pd.DataFrame, name: str, style: Mapping[str, Any], row: int) -> None:
-    import plotly.graph_objects as go
-
-    chart.add_trace(
-        go.Scatter(
-            x=list(part["period"]),
-            y=list(part["mean"]),
-            mode="lines",
-            line=dict(style),
-            name=name,
-            customdata=part[["low", "high"]].to_numpy().tolist(),
-            hovertemplate=(
-                f"{name}<br>%{{x|%B %Y}}: %{{y:,.3~f}}"
-                + (
-                    " (%{customdata[0]:,.3~f} to %{customdata[1]:,.3~f})"
-                    if part["low"].notna().all()
-                    else ""
+    for number, band in enumerate(series.bands):
+        known = [
+            (p, a, b)
+            for p, a, b in zip(periods, band.low, band.high, strict=True)
+            if math.isfinite(a) and math.isfinite(b)
+        ]
+        if known:
+            place.add(
+                go.Scatter(
+                    x=[p for p, _, _ in known] + [p for p, _, _ in known[::-1]],
+                    y=[b for _, _, b in known] + [a for _, a, _ in known[::-1]],
+                    fill="toself", fillcolor=_rgba(series.colour, 0.22 + 0.12 * number),
+                    line={"width": 0}, mode="lines", hoverinfo="skip", name=band.label,
                 )
-                + "<extra></extra>"
-            ),
-        ),
-        row=row,
-        col=1,
-    )
-
-
-def _spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Heights moved as little as needed so that neighbours are ``gap`` apart within bounds."""
-    order = sorted(range(len(heights)), key=lambda i: heights[i])
-    placed = [heights[i] for i in order]
-    for _ in range(200):
-        moved = False
-        for i in range(len(placed) - 1):
-            short = gap - (placed[i + 1] - placed[i])
-            if short > 1e-9 * gap:
-                placed[i] -= short / 2
-                placed[i + 1] += short / 2
-                moved = True
-        placed[0] = max(placed[0], low)
-        placed[-1] = min(placed[-1], high)
-        if not moved:
-            break
-    result = [0.0] * len(heights)
-    for position, i in enumerate(order):
-        result[i] = placed[position]
-    return result
-
-
-def _end_labels(
-    chart: Any,
-    ends: Sequence[tuple[float, str, str]],
-    reach: tuple[float, float],
-    pixels: float,
-    row: int,
-) -> None:
-    """Labels at the right end of lines (height, text, colour), kept apart."""
-    low, high = reach
-    gap = 15.0 * (high - low) / pixels
-    heights = _spread([e[0] for e in ends], gap, low, high)
-    suffix = "" if row == 1 else str(row)
-    for height, (_, text, colour) in zip(heights, ends, strict=True):
-        chart.add_annotation(
-            x=1,
-            xref=f"x{suffix} domain",
-            y=height,
-            yref=f"y{suffix}",
-            text=text,
-            showarrow=False,
-            xanchor="left",
-            align="left",
-            xshift=5,
-            font={"color": colour, "size": 12},
-        )
-
-
-def _panel_heading(chart: Any, text: str, row: int) -> None:
-    suffix = "" if row == 1 else str(row)
-    chart.add_annotation(
-        x=0,
-        xref=f"x{suffix} domain",
-        y=1,
-        yref=f"y{suffix} domain",
-        yanchor="bottom",
-        yshift=8,
-        xshift=4 - _MARGIN["l"],
-        text=text,
-        showarrow=False,
-        xanchor="left",
-        align="left",
-        font={"color": MUTED, "size": 12},
-    )
-
-
-def _start_line(chart: Any, start: str | None, row: int, words: bool, top: bool = True) -> None:
-    """Marks the month of the first instrument."""
-    if not start:
-        return
-    suffix = "" if row == 1 else str(row)
-    chart.add_shape(
-        type="line",
-        x0=start,
-        x1=start,
-        xref=f"x{suffix}",
-        y0=0,
-        y1=1,
-        yref=f"y{suffix} domain",
-        line={"color": MUTED, "width": 1, "dash": "dot"},
-    )
-    if words:
-        chart.add_annotation(
-            x=f"{start}-01",
-            xref=f"x{suffix}",
-            y=1 if top else 0,
-            yref=f"y{suffix} domain",
-            yanchor="top" if top else "bottom",
-            xanchor="right",
-            xshift=-3,
-            align="right",
-            text=f"policy starts<br>{month_words(start)}",
-            showarrow=False,
-            font={"color": MUTED, "size": 11},
-        )
-
-
-def _padded(part: pd.DataFrame) -> tuple[float, float]:
-    """Range that holds means, intervals and zero with some air."""
-    values = part[["mean", "low", "high"]].to_numpy().ravel()
-    values = values[np.isfinite(values)]
-    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    air = 0.06 * (high - low) or 1.0
-    return low - air, high + air
-
-
-def draw_adoption(figure: Figure) -> Any:
-    """Lines of use by size class, and below them the paired differences."""
-    from plotly.subplots import make_subplots
-
-    data = figure.data
-    paired = bool((data["panel"] == "difference").any())
-    spacing = 0.12
-    chart = make_subplots(
-        rows=2 if paired else 1,
-        cols=1,
-        vertical_spacing=spacing if paired else 0.0,
-        row_heights=[0.58, 0.42] if paired else [1.0],
-    )
-    chart.update_layout(**_base_layout())
-    inner = figure.height - _MARGIN["t"] - _MARGIN["b"]
-    level = data[data["panel"] == "level"]
-    groups = list(dict.fromkeys(level["size_class"]))
-    names = figure.marks["lines"]
-    dashes = dict(zip(names, ("solid", "dash"), strict=False))
-    finals = []
-    for name in names:
-        for group in groups:
-            part = level[(level["scenario"] == name) & (level["size_class"] == group)]
-            colour = COLOURS[group]
-            _band(chart, part, colour, 1)
-            style = {"color": colour, "width": 2, "dash": dashes[name]}
-            _line(chart, part, f"{PERSONS[group]} persons, {name}", style, 1)
-            if name == names[-1]:
-                finals.append((float(part["mean"].iloc[-1]), LABELS[group], colour))
-    high = float(level[["mean", "high"]].max().max())
-    top = min(100.0, 10.0 * math.ceil((high + 4.0) / 10.0))
-    periods = list(dict.fromkeys(level["period"]))
-    share = 0.58 * (1 - spacing) if paired else 1.0
-    chart.update_xaxes(**_time_axis(periods), row=1, col=1)
-    chart.update_yaxes(**_axis(range=[0, top], ticksuffix=" %"), row=1, col=1)
-    _end_labels(chart, finals, (0.0, top), inner * share, 1)
-    heading = "AI use, % of firms, by persons engaged"
-    if paired:
-        heading = f"AI use, % of firms (dashed: {clipped(names[-1])})"
-    _panel_heading(chart, heading, 1)
-    _start_line(chart, figure.marks.get("start"), 1, words=False)
-    if paired:
-        gaps = data[data["panel"] == "difference"]
-        finals = []
-        for group in (*groups, HEADLINE_GROUP):
-            part = gaps[gaps["size_class"] == group]
-            bold = group == HEADLINE_GROUP
-            colour = COLOURS[group]
-            _band(chart, part, colour, 2)
-            style = {"color": colour, "width": 3 if bold else 1.5}
-            _line(chart, part, f"{PERSONS[group]} persons, difference", style, 2)
-            last = part.iloc[-1]
-            end = Estimate(
-                float(last["mean"]), float(last["low"]), float(last["high"]), int(last["n"]), ""
-            )
-            text = f"{LABELS[group]}: {number(end)}"
-            finals.append((end.mean, f"<b>{text}</b>" if bold else text, colour))
-        reach = _padded(gaps)
-        chart.update_xaxes(**_time_axis(periods), row=2, col=1)
-        chart.update_yaxes(**_axis(range=list(reach)), row=2, col=1)
-        chart.add_hline(y=0, line={"color": INK, "width": 1}, row=2, col=1)
-        _end_labels(chart, finals, reach, inner * 0.42 * (1 - spacing), 2)
-        _panel_heading(chart, "Difference, percentage points", 2)
-        start = figure.marks.get("start")
-        _start_line(chart, start, 2, words=True, top=abs(reach[0]) < abs(reach[1]))
-    return chart
-
-
-def draw_gdp(figure: Figure) -> Any:
-    """The monthly difference in GDP with its band, and the last year as a point."""
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
-
-    chart = make_subplots(rows=1, cols=1)
-    chart.update_layout(**_base_layout())
-    monthly = figure.data[figure.data["frequency"] == "month"]
-    yearly = figure.data[figure.data["frequency"] == "year"].iloc[0]
-    _band(chart, monthly, ACCENT, 1)
-    _line(chart, monthly, "Difference", {"color": ACCENT, "width": 2}, 1)
-    year = str(yearly["period"])
-    end = Estimate(
-        float(yearly["mean"]), float(yearly["low"]), float(yearly["high"]), int(yearly["n"]), ""
-    )
-    chart.add_trace(
+            )  # fmt: skip
+    inner = series.bands[-1] if series.bands else None
+    ranged = inner is not None and all(map(math.isfinite, (*inner.low, *inner.high)))
+    inside = " (%{customdata[0]:,.3~f} to %{customdata[1]:,.3~f})" if ranged else ""
+    mode = "markers" if series.dash == "none" else "lines+markers" if series.dots else "lines"
+    line = {"color": series.colour, "width": series.width}
+    if series.dash not in ("solid", "none"):
+        line["dash"] = series.dash
+    time = "%{x|%B %Y}" if len(periods[0]) > 4 else "%{x|%Y}"
+    place.add(
         go.Scatter(
-            x=[f"{year}-12"],  # where the line is the mean of that year
-            y=[end.mean],
-            mode="markers",
-            cliponaxis=False,
-            marker={"color": INK, "size": 9, "line": {"color": "white", "width": 1}},
-            name=f"Mean of {year}",
-            hovertemplate=f"mean of {year}: {number(end)} ({interval(end)})<extra></extra>",
-        ),
-        row=1,
-        col=1,
-    )
-    reach = _padded(figure.data)
-    chart.update_xaxes(**_time_axis(list(monthly["period"])), row=1, col=1)
-    chart.update_yaxes(**_axis(range=list(reach)), row=1, col=1)
-    chart.add_hline(y=0, line={"color": INK, "width": 1}, row=1, col=1)
-    inside = interval(end)
-    lines = f"<b>{year}: {number(end)}</b>"
-    if math.isfinite(end.low):
-        lines += f"<br>{inside.replace(' to ', ' to<br>')}"
-    chart.add_annotation(
-        x=1, xref="x domain", y=min(max(end.mean, reach[0]), reach[1]), yref="y",
-        text=lines, showarrow=False, xanchor="left", xshift=5, align="left",
-        font={"color": INK, "size": 12},
+            x=list(periods), y=list(series.values), mode=mode, line=line, name=series.label,
+            marker={"color": series.colour, "size": 7},
+            customdata=list(map(list, zip(inner.low, inner.high, strict=True))) if inner else None,
+            hovertemplate=f"{series.label}<br>{time}: %{{y:,.3~f}}{inside}<extra></extra>",
+        )
     )  # fmt: skip
-    unit = str(yearly["unit"]).partition(",")[0]
-    _panel_heading(chart, f"GDP difference, {unit}, 12-month mean", 1)
-    _start_line(chart, figure.marks.get("start"), 1, words=True, top=abs(reach[0]) < abs(reach[1]))
-    return chart
-
-
-#: Diverging and safe for colour-blind readers; the sign is written in each cell as well.
-_SCALE = [
-    [0.0, "#B8500F"],
-    [0.25, "#EBA877"],
-    [0.5, "#F7F7F5"],
-    [0.75, "#8FBBD6"],
-    [1.0, "#1F6C9B"],
-]
-
-
-def draw_grid(figure: Figure) -> Any:
-    """One map of differences over lambda and the open share for each outcome."""
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
-
-    data = figure.data
-    outcomes = list(dict.fromkeys(data["outcome"]))
-    chart = make_subplots(rows=len(outcomes), cols=1, vertical_spacing=0.22)
-    chart.update_layout(**_base_layout())
-    chart.update_layout(margin={"l": 46, "r": 8, "t": 38, "b": 46})
-    for row, name in enumerate(outcomes, start=1):
-        part = data[data["outcome"] == name]
-        rows = sorted(set(part["lambda"]))
-        columns = sorted(set(part["open_share"]))
-        cells = {(p["lambda"], p["open_share"]): p for p in part.to_dict("records")}
-        means = [[cells[d, s]["mean"] if (d, s) in cells else None for s in columns] for d in rows]
-        texts = [[_cell(cells.get((d, s))) for s in columns] for d in rows]
-        reach = max((abs(v) for line in means for v in line if v is not None), default=1.0) or 1.0
-        labels = [f"{100 * s:g} %" for s in columns]
-        chart.add_trace(
-            go.Heatmap(
-                z=means, x=labels, y=[f"λ {d:g}" for d in rows], text=texts,
-                texttemplate="%{text}", textfont={"size": 13, "color": INK},
-                colorscale=_SCALE, zmin=-1.35 * reach, zmax=1.35 * reach, showscale=False,
-                xgap=2, ygap=2,
-                hovertemplate="%{y}, open share %{x}<br>%{text}<extra></extra>",
-            ),
-            row=row, col=1,
+    if series.marker:
+        place.add(
+            go.Scatter(
+                x=[series.marker.at], y=[series.marker.value], mode="markers", cliponaxis=False,
+                marker={"color": INK, "size": 9, "line": {"color": "white", "width": 1}},
+                name=series.marker.label,
+                hovertemplate=f"{series.marker.label}: {series.marker.text}<extra></extra>",
+            )
         )  # fmt: skip
-        chart.update_xaxes(
-            **_axis(showgrid=False, type="category", title={
-                "text": "Share of users on open models, 2024", "standoff": 6,
-                "font": {"size": 12, "color": MUTED},
-            }),
-            row=row, col=1,
-        )  # fmt: skip
-        chart.update_yaxes(**_axis(showgrid=False, type="category"), row=row, col=1)
-        unit = str(part["unit"].iloc[0])
-        unit = "percentage points" if unit.startswith("percentage") else unit.partition(",")[0]
-        label = str(part["label"].iloc[0])
-        _panel_heading(chart, f"<b>{label}</b> ({unit})", row)
-    return chart
 
 
-def _cell(point: Mapping[str, Any] | None) -> str:
-    """Mean and half width of one point of the grid, in brackets when the interval holds zero."""
-    if point is None:
-        return ""
-    gap = Estimate(point["mean"], point["low"], point["high"], point["n"], point["unit"])
-    if not math.isfinite(gap.low):
-        return f"{number(gap)}<br>one run"
-    text = f"{number(gap)}<br>± {half_width(gap)}"
-    return f"({text.replace('<br>', ')<br>(')})" if holds_zero(gap) else text
-
-
-def draw_rows(figure: Figure) -> Any:
-    """Rows of a study: a point each, with an inner and an outer range, labels at the left."""
+def _areas(place: _Place, panel: Areas) -> None:
     import plotly.graph_objects as go
 
-    data = figure.data
-    labels = list(data["label"])
-    chart = go.Figure()
-    chart.update_layout(**_base_layout())
-    longest = max((len(text) for text in labels), default=10)
-    chart.update_layout(margin={"l": min(16 + 7 * longest, 330), "r": 150, "t": 38, "b": 34})
-    for row in data.to_dict("records"):
-        colour = MUTED if row["faint"] else ACCENT
+    time = "%{x|%B %Y}" if len(panel.periods[0]) > 4 else "%{x|%Y}"
+    edges = panel.edges()
+    for area, (below, above) in zip(panel.areas, edges, strict=True):
+        place.add(
+            go.Scatter(
+                x=[*panel.periods, *panel.periods[::-1]], y=[*above, *below[::-1]], fill="toself",
+                fillcolor=area.colour, line={"width": 0.8, "color": "white"}, mode="lines",
+                hoverinfo="skip", name="area",
+            )
+        )  # fmt: skip
+        place.add(
+            go.Scatter(
+                x=list(panel.periods), y=list(above), mode="lines", name=area.label,
+                line={"width": 0}, customdata=list(area.values),
+                hovertemplate=f"{area.label}<br>{time}: %{{customdata:,.3~f}}<extra></extra>",
+            )
+        )  # fmt: skip
+    place.axes(_time(panel.periods), {"range": [0, panel.top], "ticksuffix": panel.suffix})
+    middles = [(below[-1] + above[-1]) / 2 for below, above in edges]
+    pixel = panel.top / place.height
+    sizes = [15.0 * pixel * (1 + a.label.count("\n")) for a in panel.areas]
+    for height, area in zip(spread(middles, sizes, 0.0, panel.top), panel.areas, strict=True):
+        place.beside(height, area.label, area.colour)
+    place.start(panel.start, panel.start_words, on_top=True)
+
+
+def _rows(place: _Place, panel: Rows) -> None:
+    import plotly.graph_objects as go
+
+    for number, row in enumerate(panel.rows):
+        colour = MUTED if row.faint else ACCENT
         for low, high, width, opacity in (
-            (row["wide_low"], row["wide_high"], 7, 0.22),
-            (row["low"], row["high"], 2, 1.0),
+            (row.wide_low, row.wide_high, 7, 0.3),
+            (row.low, row.high, 2, 1.0),
         ):
             if math.isfinite(low) and math.isfinite(high):
-                chart.add_trace(
+                place.add(
                     go.Scatter(
-                        x=[low, high], y=[row["label"]] * 2, mode="lines", hoverinfo="skip",
-                        line={"color": _faint(colour, opacity), "width": width},
+                        x=[low, high], y=[-number] * 2, mode="lines", hoverinfo="skip",
+                        line={"color": _rgba(colour, opacity), "width": width},
                     )
                 )  # fmt: skip
-        shown = row["text"] or f"{row['value']:.3g}"
-        chart.add_trace(
+        shown = row.text or f"{row.value:.3g}"
+        place.add(
             go.Scatter(
-                x=[row["value"]], y=[row["label"]], mode="markers", cliponaxis=False,
-                visible=figure.marks["line"] is not None,
+                x=[row.value], y=[-number], mode="markers", cliponaxis=False,
+                visible=panel.line is not None,
                 marker={"color": colour, "size": 9, "line": {"color": "white", "width": 1}},
-                hovertemplate=f"{row['label']}: {shown}<extra></extra>",
+                hovertemplate=f"{row.label}: {shown}<extra></extra>",
             )
         )  # fmt: skip
-        chart.add_annotation(
-            x=1, xref="x domain", y=row["label"], yref="y", text=shown, showarrow=False,
-            xanchor="left", xshift=6, align="left", font={"color": colour, "size": 12},
-        )  # fmt: skip
-    chart.update_yaxes(
-        **_axis(type="category", categoryorder="array", categoryarray=labels[::-1], showgrid=False)
+        place.beside(-number, shown, colour)
+    _listed(place, [r.label for r in panel.rows], {})
+    if panel.line is not None:
+        place.upright(panel.line)
+
+
+def _listed(
+    place: _Place, labels: Sequence[str], x: dict[str, Any], bold: Sequence[bool] = ()
+) -> None:
+    """Labelled rows from the top at heights 0, -1, ..."""
+    texts = [_html(_folded(text)) for text in labels]
+    if bold:
+        texts = [f"<b>{t}</b>" if b else t for t, b in zip(texts, bold, strict=True)]
+    place.axes(
+        x,
+        {
+            "range": [-len(labels) + 0.4, 0.6], "tickvals": [-i for i in range(len(labels))],
+            "ticktext": texts, "showgrid": False,
+        },
+    )  # fmt: skip
+
+
+def _bars(place: _Place, panel: Bars) -> None:
+    import plotly.graph_objects as go
+
+    rows = panel.rows()
+    for number, row in enumerate(rows):
+        for bar in row:
+            place.add(
+                go.Bar(
+                    x=[bar.end - bar.start], base=[bar.start], y=[-number], orientation="h",
+                    width=0.62, marker={"color": bar.colour},
+                    hovertemplate=f"{bar.label}: {bar.text or '%{x:,.3~f}'}<extra></extra>",
+                )
+            )  # fmt: skip
+            if math.isfinite(bar.low) and math.isfinite(bar.high):
+                place.add(
+                    go.Scatter(
+                        x=[bar.low, bar.high], y=[-number] * 2, mode="lines", hoverinfo="skip",
+                        line={"color": INK, "width": 1.5},
+                    )
+                )  # fmt: skip
+        place.beside(-number, row[-1].text, INK)
+        if panel.linked and number + 1 < len(rows):
+            place.chart.add_shape(
+                type="line", x0=row[-1].end, x1=row[-1].end, xref=place.x, y0=-number - 0.31,
+                y1=-number - 0.69, yref=place.y, line={"color": MUTED, "width": 1},
+            )  # fmt: skip
+    _listed(place, [r[0].label for r in rows], {}, [r[0].bold for r in rows])
+    place.chart.update_layout(barmode="overlay")
+    if panel.line is not None:
+        place.upright(panel.line)
+
+
+def _titles(x: str, y: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    font = {"size": 12, "color": MUTED}
+    return (
+        {"title": {"text": x, "standoff": 6, "font": font}} if x else {},
+        {"title": {"text": y, "standoff": 4, "font": font}} if y else {},
     )
-    chart.update_xaxes(**_axis())
-    if figure.marks["line"] is not None:
-        chart.add_vline(x=figure.marks["line"], line={"color": INK, "width": 1})
-    _panel_heading(chart, str(figure.marks["unit"]).partition(",")[0], 1)
-    return chart
+
+
+def _cells(place: _Place, panel: Cells) -> None:
+    import plotly.graph_objects as go
+
+    low, high = span((v for row in panel.values for v in row), panel.scale)
+    # Paler than the whole scale: words are written in the cells.
+    reach = 0.35 * (high - low) / (2 if panel.scale == "diverging" else 1)
+    place.add(
+        go.Heatmap(
+            z=[[v if math.isfinite(v) else None for v in row] for row in panel.values],
+            x=list(panel.columns), y=list(panel.rows),
+            text=[[_html(t) for t in row] for row in panel.texts], texttemplate="%{text}",
+            textfont={"size": 13, "color": INK}, colorscale=_colorscale(panel.scale),
+            zmin=low - reach * (panel.scale == "diverging"), zmax=high + reach, showscale=False,
+            xgap=2, ygap=2, hovertemplate="%{y}, %{x}<br>%{text}<extra></extra>",
+        )
+    )  # fmt: skip
+    x, y = _titles(panel.column_title, panel.row_title)
+    place.axes(
+        {"showgrid": False, "type": "category", **x}, {"showgrid": False, "type": "category", **y}
+    )
+
+
+def _contour(place: _Place, panel: Contour) -> None:
+    import plotly.graph_objects as go
+
+    low, high = span((v for row in panel.values for v in row), panel.scale)
+    place.add(
+        go.Heatmap(
+            z=[list(row) for row in panel.values], x=list(panel.x), y=list(panel.y),
+            zsmooth="best", colorscale=_colorscale(panel.scale), zmin=low, zmax=high,
+            showscale=False, hovertemplate="%{x:.3g}, %{y:.3g}: %{z:,.3~f}<extra></extra>",
+        )
+    )  # fmt: skip
+    for level in panel.levels:
+        place.add(
+            go.Contour(
+                z=[list(row) for row in panel.values], x=list(panel.x), y=list(panel.y),
+                contours={
+                    "type": "constraint", "operation": "=", "value": level, "showlabels": True,
+                    "labelfont": {"size": 12, "color": INK},
+                },
+                line={"color": INK, "width": 1.2}, showscale=False, hoverinfo="skip",
+                name=f"{level:g}",
+            )
+        )  # fmt: skip
+    for mark in panel.places:
+        if all(map(math.isfinite, (mark.x_low, mark.x_high, mark.y_low, mark.y_high))):
+            place.chart.add_shape(
+                type="rect", x0=mark.x_low, x1=mark.x_high, xref=place.x, y0=mark.y_low,
+                y1=mark.y_high, yref=place.y, line={"color": INK, "width": 1.5, "dash": "dash"},
+            )  # fmt: skip
+        place.add(
+            go.Scatter(
+                x=[mark.x], y=[mark.y], mode="markers+text", text=[_html(mark.label)],
+                textposition="top center", textfont={"size": 12, "color": INK},
+                marker={"color": INK, "size": 9, "line": {"color": "white", "width": 1}},
+                hovertemplate=f"{mark.label}<extra></extra>", name=mark.label,
+            )
+        )  # fmt: skip
+    x, y = _titles(panel.x_title, panel.y_title)
+    place.axes({"showgrid": False, **x}, {"showgrid": False, **y})
+
+
+def _points(place: _Place, panel: Points) -> None:
+    import plotly.graph_objects as go
+
+    (left, right), (bottom, top) = panel.limits()
+    if panel.diagonal:
+        place.add(
+            go.Scatter(
+                x=[left, right], y=[bottom, top], mode="lines", hoverinfo="skip",
+                line={"color": MUTED, "width": 1}, name="equal",
+            )
+        )  # fmt: skip
+    for dot in panel.dots:
+        for across, up in (
+            ([dot.x_low, dot.x_high], [dot.y] * 2),
+            ([dot.x] * 2, [dot.y_low, dot.y_high]),
+        ):
+            if all(map(math.isfinite, (*across, *up))):
+                place.add(
+                    go.Scatter(
+                        x=across, y=up, mode="lines", hoverinfo="skip",
+                        line={"color": _rgba(dot.colour, 0.6), "width": 1.5},
+                    )
+                )  # fmt: skip
+        place.add(
+            go.Scatter(
+                x=[dot.x], y=[dot.y], mode="markers+text" if dot.text else "markers",
+                text=[_html(dot.text)], textposition="middle right",
+                textfont={"size": 12, "color": dot.colour}, name=dot.label,
+                marker={
+                    "color": "white" if dot.hollow else dot.colour, "size": 8,
+                    "line": {"color": dot.colour if dot.hollow else "white", "width": 1.5},
+                },
+                hovertemplate=f"{dot.label}<br>%{{x:,.3~f}}; %{{y:,.3~f}}<extra></extra>",
+            )
+        )  # fmt: skip
+    x, y = _titles(panel.x_title, panel.y_title)
+    place.axes({"range": [left, right], **x}, {"range": [bottom, top], **y})
+
+
+def _map(place: _Place, panel: Map) -> None:
+    import plotly.graph_objects as go
+    from plotly.colors import sample_colorscale
+
+    low, high = span((s.value for s in panel.shapes), panel.scale)
+    for shape in panel.shapes:
+        colour = GRID_LINE
+        if math.isfinite(shape.value):
+            share = (shape.value - low) / (high - low)
+            colour = sample_colorscale(_colorscale(panel.scale), [share])[0]
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for ring in shape.rings:
+            x += [*(p[0] for p in ring), ring[0][0], None]
+            y += [*(p[1] for p in ring), ring[0][1], None]
+        shown = shape.text or panel.missing
+        place.add(
+            go.Scatter(
+                x=x, y=y, fill="toself", fillcolor=colour, mode="lines", hoveron="fills",
+                line={"color": MUTED, "width": 0.6}, name=f"{shape.label}: {shown}",
+                hoverinfo="name", hoverlabel={"namelength": -1},
+            )
+        )  # fmt: skip
+    # The bar that explains the colours, and its words.
+    place.add(
+        go.Scatter(
+            x=[None], y=[None], mode="markers", hoverinfo="skip", name="scale",
+            marker={
+                "color": [low], "cmin": low, "cmax": high, "colorscale": _colorscale(panel.scale),
+                "showscale": True,
+                "colorbar": {
+                    "thickness": 12, "len": 0.6, "outlinewidth": 0,
+                    "tickvals": [t for t, _ in panel.ticks],
+                    "ticktext": [_html(w) for _, w in panel.ticks],
+                    "tickfont": {"size": 12, "color": MUTED},
+                },
+            },
+        )
+    )  # fmt: skip
+    for shape in panel.shapes:
+        if shape.short:
+            ring = max(shape.rings, key=_area)
+            place.note(
+                shape.short, x=(min(p[0] for p in ring) + max(p[0] for p in ring)) / 2,
+                y=(min(p[1] for p in ring) + max(p[1] for p in ring)) / 2, xref=place.x,
+                yref=place.y, font={"size": 11, "color": INK},
+            )  # fmt: skip
+    left, bottom, right, top = panel.box()
+    hidden = {"visible": False}
+    place.axes(
+        {"range": [left, right], **hidden},
+        {"range": [bottom, top], "scaleanchor": place.x, "scaleratio": 1, **hidden},
+    )
+
+
+def _area(ring: Sequence[tuple[float, float]]) -> float:
+    """Area within an outline."""
+    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2.0
+
+
+_DRAW: dict[type, Any] = {
+    Lines: _lines,
+    Areas: _areas,
+    Rows: _rows,
+    Bars: _bars,
+    Cells: _cells,
+    Contour: _contour,
+    Points: _points,
+    Map: _map,
+}
+
+
+# --- title and notes -----------------------------------------------------------------------------
+
+
+def add_heading(chart: Any, title: str, subtitle: str, foot: Sequence[str]) -> None:
+    """Title, subtitle and foot notes inside the chart, wrapped for a print width."""
+    titles = textwrap.wrap(title, 78)
+    subtitles = textwrap.wrap(subtitle, 104)
+    lines = [line for text in foot for line in textwrap.wrap(text, 118)]
+    above = 22 * len(titles) + 16 * len(subtitles) + 20
+    below = 15 * len(lines) + 14
+    margin = chart.layout.margin
+    left, bottom = margin.l, margin.b
+    chart.update_layout(
+        height=chart.layout.height + above + below,
+        width=760,
+        margin={"t": margin.t + above, "b": margin.b + below},
+        title={
+            "text": "<br>".join(f"<b>{line}</b>" for line in titles),
+            "x": 0.01,
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 12},
+            "font": {"size": 17},
+            "subtitle": {
+                "text": "<br>".join(subtitles),
+                "font": {"size": 12.5, "color": MUTED},
+            },
+        },
+    )
+    chart.add_annotation(
+        x=0, xref="paper", xshift=6 - left, y=0, yref="paper", yshift=-bottom,
+        yanchor="top", xanchor="left", align="left", text="<br>".join(lines), showarrow=False,
+        font={"size": 11, "color": MUTED},
+    )  # fmt: skip

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econsim.results import Results
+from econsim.figures import drawing
+from econsim.figures.panels import decode, encode
+from econsim.results import Results, ResultsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Colour of words beside the data.
-MUTED = "#56666D"
+_WORDS = ("title", "subtitle", "alt", "note", "source")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,8 @@ class Figure:
         source: where the data of the model come from.
         data: the drawn numbers, tidy: one row a point, unit in every row.
         provenance: scenario hashes, seeds, rows, versions, data hash of the runs.
-        height: pixels when drawn without heading.
-        drawing: turns the figure into a plotly figure.
-        marks: further things drawn (dates, names of lines).
+        panels: what is drawn (see :mod:`econsim.figures.panels`).
+        columns: panels side by side in print; on a page they stand one below the other.
     """
 
     name: str
@@ -46,9 +45,8 @@ class Figure:
     source: str
     data: pd.DataFrame
     provenance: Mapping[str, Any]
-    height: int
-    drawing: Callable[[Figure], Any]
-    marks: Mapping[str, Any] = field(default_factory=dict)
+    panels: tuple[Any, ...]
+    columns: int = 1
 
     def plotly(self, heading: bool = True) -> Any:
         """The figure as ``plotly.graph_objects.Figure``.
@@ -57,10 +55,10 @@ class Figure:
             heading: with title, subtitle, note and source inside, as for a file; without them
                 for a page that shows them as text.
         """
-        chart = self.drawing(self)
-        chart.update_layout(height=self.height)
+        chart = drawing.draw(self.panels)
         if heading:
-            _add_heading(chart, self)
+            foot = (f"Note: {self.note}", f"Source: {self.source}")
+            drawing.add_heading(chart, self.title, self.subtitle, foot)
         return chart
 
     def csv(self) -> str:
@@ -68,21 +66,51 @@ class Figure:
         return str(self.data.to_csv(index=False, lineterminator="\n"))
 
     def json(self) -> str:
-        """Words, provenance and drawn data as JSON; missing numbers are null."""
+        """The whole figure as JSON; :meth:`from_json` makes it again. Missing numbers are null."""
         rows = [
             {k: _plain(v) for k, v in row.items()} for row in self.data.to_dict(orient="records")
         ]
         content = {
             "figure": self.name,
-            "title": self.title,
-            "subtitle": self.subtitle,
-            "alt": self.alt,
-            "note": self.note,
-            "source": self.source,
+            **{key: getattr(self, key) for key in _WORDS},
             "provenance": dict(self.provenance),
-            "data": rows,
+            "columns": self.columns,
         }
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        parts = [f"{_compact(key)}: {_compact(value)}" for key, value in content.items()]
+        for key, values in (("data", rows), ("panels", encode(self.panels))):
+            lines = ",\n  ".join(_compact(value) for value in values)
+            parts.append(f"{_compact(key)}: [\n  {lines}\n ]")
+        return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Figure:
+        """The figure that :meth:`json` wrote, equal in all it holds.
+
+        Raises:
+            ResultsError: the text is no figure, or one of a version that drew otherwise.
+        """
+        import pandas as pd
+
+        try:
+            content = json.loads(text)
+            words = {key: str(content[key]) for key in _WORDS}
+            data = pd.DataFrame(content["data"])
+            for column in data.columns[data.isna().all()]:
+                data[column] = math.nan
+            return cls(
+                name=str(content["figure"]),
+                **words,
+                data=data,
+                provenance=dict(content["provenance"]),
+                panels=decode(content["panels"]),
+                columns=int(content["columns"]),
+            )
+        except KeyError as error:
+            raise ResultsError(f"no figure in this JSON: {error} is missing") from None
+        except (TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, ResultsError):
+                raise
+            raise ResultsError(f"no figure in this JSON: {error}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -90,6 +118,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def provenance(*results: Results) -> dict[str, Any]:
@@ -109,43 +141,3 @@ def provenance(*results: Results) -> dict[str, Any]:
             for r in results
         ],
     }
-
-
-def _add_heading(chart: Any, figure: Figure) -> None:
-    """Title, subtitle, note and source inside the figure, wrapped for a print width."""
-    title = textwrap.wrap(figure.title, 78)
-    subtitle = textwrap.wrap(figure.subtitle, 104)
-    foot = [
-        *textwrap.wrap(f"Note: {figure.note}", 118),
-        *textwrap.wrap(f"Source: {figure.source}", 118),
-    ]
-    above = 22 * len(title) + 16 * len(subtitle) + 20
-    below = 15 * len(foot) + 14
-    margin = chart.layout.margin
-    top, bottom = margin.t + above, margin.b + below
-    inner = figure.height - margin.t - margin.b
-    chart.update_layout(
-        height=figure.height + above + below,
-        width=760,
-        margin={"t": top, "b": bottom},
-        title={
-            "text": "<br>".join(f"<b>{line}</b>" for line in title),
-            "x": 0.01,
-            "xanchor": "left",
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "pad": {"t": 12},
-            "font": {"size": 17},
-            "subtitle": {
-                "text": "<br>".join(subtitle),
-                "font": {"size": 12.5, "color": MUTED},
-            },
-        },
-    )
-    chart.add_annotation(
-        x=0, xref="paper", xshift=-margin.l + 6, y=0, yref="paper", yshift=-(bottom - below),
-        yanchor="top", xanchor="left", align="left", text="<br>".join(foot), showarrow=False,
-        font={"size": 11, "color": MUTED},
-    )  # fmt: skip
-    assert inner > 0

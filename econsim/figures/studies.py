@@ -6,37 +6,14 @@ study's finding is a sentence of its analysis.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from econsim.figures.drawing import draw_grid, draw_rows
+from econsim.figures.comparison import maps
 from econsim.figures.figure import Figure
+from econsim.figures.panels import Row, Rows
 from econsim.figures.words import CONDITIONAL, SOURCES
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a figure of rows.
-
-    Attributes:
-        label: what it is.
-        value: the point.
-        low, high: the inner range (NaN: none).
-        wide_low, wide_high: the outer range (NaN: none).
-        text: written beside it.
-        faint: whether it is drawn as not clear of noise.
-    """
-
-    label: str
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    wide_low: float = math.nan
-    wide_high: float = math.nan
-    text: str = ""
-    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,9 +62,7 @@ def rows(
         source=_source(words),
         data=data,
         provenance=words.provenance,
-        height=110 + 34 * len(given),
-        drawing=draw_rows,
-        marks={"unit": unit, "line": line},
+        panels=(Rows(unit.partition(",")[0], unit, tuple(given), line),),
     )
 
 
@@ -115,8 +90,7 @@ def surface(name: str, points: Sequence[Mapping[str, Any]], words: Words) -> Fig
         source=_source(words),
         data=data,
         provenance=words.provenance,
-        height=280 * max(1, data["outcome"].nunique()),
-        drawing=draw_grid,
+        panels=maps(data),
     )
 
 

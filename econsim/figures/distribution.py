@@ -1,0 +1,249 @@
+"""Who gains and who loses: users lost and diverted, sizes, sectors.
+
+By sector, results keep Decembers only once they are stored, so flows by sector are those of
+December at a yearly rate, whether results are fresh or stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from econsim.figures.comparison import policy_start
+from econsim.figures.figure import Figure
+from econsim.figures.panels import Bar, Bars, Lines, Row, Rows
+from econsim.figures.paths import CLOSED, compose, line, row, tidy, told
+from econsim.figures.words import (
+    FIRST_YEAR,
+    HEADLINE_GROUP,
+    PERSONS,
+    amount,
+    interval,
+    last_year,
+    number,
+)
+from econsim.results import Comparison, Estimate, ResultsError, estimate, outcome
+
+#: What sections of the economy (NACE Rev. 2) are called on figures.
+SECTORS = {
+    "B": "Mining",
+    "C": "Manufacturing",
+    "D": "Energy",
+    "E": "Water and waste",
+    "F": "Construction",
+    "G": "Trade",
+    "H": "Transport",
+    "I": "Hotels and restaurants",
+    "J": "Information and communication",
+    "K": "Finance and insurance",
+    "L": "Real estate",
+    "M": "Professional services",
+    "N": "Administrative services",
+    "P": "Education",
+    "Q": "Health and social work",
+    "R": "Arts and recreation",
+    "S": "Other services",
+}
+_FLOWS = (
+    ("lost", "lost: use none any more", CLOSED),
+    ("diverted", "diverted: from open to closed", "#2E8FB8"),
+    ("gained", "gained: would not have used any", "#3A2A6B"),
+)
+
+
+def december(
+    comparison: Comparison, name: str, by: str, group: str, year: int, unit: str
+) -> Estimate:
+    """Paired difference of an outcome in December of a year (flows: at a yearly rate)."""
+    month = 12 * (year - FIRST_YEAR) + 11
+    here, there = (r.values(name, by, group)[:, month] for r in (comparison.a, comparison.b))
+    return estimate(here - there, unit)
+
+
+def lost_and_diverted(comparison: Comparison) -> Figure:
+    """Users lost against users diverted to closed models, and users gained.
+
+    Firms that use general-purpose AI in one scenario and not in the other, firm by firm, percent
+    of firms: of 10-249 persons at the end of each year, and by size class at the last.
+
+    Raises:
+        ResultsError: the runs were not compared firm by firm.
+    """
+    main = comparison.a
+    if ("lost_users", "size_class") not in main.series:
+        raise ResultsError(
+            "lost and diverted users are counted only where scenarios were run together, the "
+            "baseline first"
+        )
+    year = last_year(main)
+    years = range(FIRST_YEAR, year + 1)
+    unit = main.unit("lost_share")
+    rows: list[dict[str, Any]] = []
+    lines, ends = [], {}
+    for name, label, colour in _FLOWS:
+        shares = [main.yearly(f"{name}_share", y, "size_class", HEADLINE_GROUP) for y in years]
+        bands = [estimate(s, unit) for s in shares]
+        fixed = {
+            "panel": "path", "scenario": main.scenario, "outcome": f"{name}_share",
+            "size_class": HEADLINE_GROUP,
+        }  # fmt: skip
+        rows += tidy(fixed, map(str, years), bands)
+        ends[name] = bands[-1]
+        lines.append(line(bands, label, colour, end=f"{name} {number(bands[-1])}", dots=True))
+    bars = []
+    sizes = main.groups("lost_share", "size_class")
+    parts = []
+    for size in sizes:
+        at = 0.0
+        texts = []
+        for name, _, colour in _FLOWS:
+            value = estimate(main.yearly(f"{name}_share", year, "size_class", size), unit)
+            fixed = {
+                "panel": "size", "scenario": main.scenario, "outcome": f"{name}_share",
+                "size_class": size,
+            }  # fmt: skip
+            rows += tidy(fixed, [str(year)], [value])
+            texts.append(number(value))
+            bars.append(
+                Bar(f"{PERSONS[size]} persons", at, at + value.mean, colour, " / ".join(texts))
+            )
+            at += value.mean
+        parts.append(f"{PERSONS[size]}: {', '.join(texts)}")
+    start = policy_start(comparison)
+    panels = (
+        Lines(
+            f"Firms with {PERSONS[HEADLINE_GROUP]} persons, % of firms, each December", unit,
+            tuple(map(str, years)), tuple(lines), start=start[:4] if start else None, zero=True,
+            key=tuple((label, colour) for _, label, colour in _FLOWS), height=200.0,
+        ),
+        Bars(
+            f"By persons engaged, December {year}, % of firms (lost / diverted / gained)", unit,
+            tuple(bars),
+        ),
+    )  # fmt: skip
+    who = f"firms with {PERSONS[HEADLINE_GROUP]} persons"
+    if all(e.mean == 0.0 for e in ends.values()):
+        found = f"none of {who} lost, diverted or gained in {year}"
+    else:
+        sides = [
+            f"{number(e)} % {words}"
+            for e, words in (
+                (ends["lost"], "lose AI"),
+                (ends["diverted"], "move from open to closed models"),
+            )
+        ]
+        found = f"of {who}, {sides[0]} and {sides[1]} by {year}"
+        if np.isfinite(ends["lost"].low):
+            found += f" (95 % intervals {interval(ends['lost'])} and {interval(ends['diverted'])})"
+    return compose(
+        comparison, "lost_and_diverted", found=found,
+        subtitle="Firms whose use of general-purpose AI differs from their own in the baseline, "
+        "percent of firms",
+        alt=f"Line chart and bars. In December {year}, of {who}: lost {told(ends['lost'])}, "
+        f"diverted {told(ends['diverted'])}, gained {told(ends['gained'])}. Lost, diverted and "
+        f"gained by persons engaged, percent of firms: {'; '.join(parts)}.",
+        rows=rows, panels=panels,
+        note="The same firm is compared with itself in the other scenario.",
+    )  # fmt: skip
+
+
+def _ordered(rows: Sequence[tuple[Estimate, str]]) -> list[tuple[Estimate, str]]:
+    return sorted(rows, key=lambda r: (r[0].mean, r[1]))
+
+
+def winners_and_losers(comparison: Comparison) -> Figure:
+    """Which sizes and sectors gain or lose: firms' surplus by size, GDP contribution by sector.
+
+    Paired differences of December of the last year at a yearly rate, currency billion; and the
+    share of firms that are worse off, percent of firms, where it was recorded.
+
+    Raises:
+        ResultsError: the outcomes are not recorded by size and sector.
+    """
+    main = comparison.a
+    year = last_year(main)
+    scenario = f"{main.scenario} minus {comparison.b.scenario}"
+    rows: list[dict[str, Any]] = []
+    panels: list[Any] = []
+    found: dict[str, list[tuple[Estimate, str]]] = {}
+    for name, by, heading in (
+        ("firms_surplus", "size_class", "Firms’ surplus by persons engaged, {unit}"),
+        ("gdp_contribution", "sector", "Contribution to GDP by sector, {unit}"),
+    ):
+        unit = main.unit(name)
+        gaps = []
+        for group in main.groups(name, by):
+            gap = december(comparison, name, by, group, year, unit)
+            label = f"{PERSONS[group]} persons" if by == "size_class" else SECTORS[group]
+            fixed = {"panel": by, "scenario": scenario, "outcome": name, "group": group}
+            rows += tidy(fixed, [f"{year}-12"], [gap])
+            gaps.append((gap, label.replace("no employees persons", "no employees")))
+        shown = gaps if by == "size_class" else _ordered(gaps)
+        found[by] = _ordered(gaps)
+        panels.append(
+            Rows(
+                heading.replace("{unit}", unit.partition(",")[0]), unit,
+                tuple(row(label, gap) for gap, label in shown), height=24.0 * len(shown),
+            )
+        )  # fmt: skip
+    if ("worse_off_firms", "size_class") in main.series:
+        unit = main.unit("worse_off")
+        shares: list[Row] = []
+        for size in main.groups("worse_off", "size_class"):
+            value = estimate(main.yearly("worse_off", year, "size_class", size), unit)
+            fixed = {
+                "panel": "worse_off", "scenario": main.scenario, "outcome": "worse_off",
+                "group": size,
+            }  # fmt: skip
+            rows += tidy(fixed, [f"{year}-12"], [value])
+            label = f"{PERSONS[size]} persons".replace("no employees persons", "no employees")
+            shares.append(row(label, value))
+        panels.append(
+            Rows("Firms worse off than in the baseline, % of firms", unit, tuple(shares),
+                 height=24.0 * len(shares))
+        )  # fmt: skip
+    return compose(
+        comparison, "winners_and_losers",
+        found=f"{_extremes(found['sector'], 'sector')}; {_extremes(found['size_class'], 'size')}",
+        subtitle=f"Paired differences by size and sector, December {year} at a yearly rate, "
+        f"{main.unit('gdp_contribution')}",
+        alt="Rows with intervals. "
+        + ". ".join(
+            f"{outcome(name).label}, from least to most: "
+            + "; ".join(f"{label} {number(gap)}" for gap, label in found[by])
+            for by, name in (("size_class", "firms_surplus"), ("sector", "gdp_contribution"))
+        )
+        + ".",
+        rows=rows, panels=panels,
+        note="Sums over all firms of a group, so large sectors weigh more; grey: the interval "
+        "holds zero. Sizes show firms’ surplus, sectors what their firms bring to GDP.",
+    )  # fmt: skip
+
+
+def _extremes(gaps: Sequence[tuple[Estimate, str]], what: str) -> str:
+    """Which group loses most and which gains most, or that none clearly does either."""
+    measure = "contribution to GDP" if what == "sector" else "firms’ surplus"
+    losing = [(g, label) for g, label in gaps if g.mean < 0.0 and not g.high >= 0.0]
+    winning = [(g, label) for g, label in gaps if g.mean > 0.0 and not g.low <= 0.0]
+    if all(g.mean == 0.0 for g, _ in gaps):
+        return f"no difference in {measure} of any {what}"
+    if not losing and not winning:
+        return f"no clear difference in {measure} of any {what}"
+    parts = []
+    if losing:
+        gap, label = losing[0]
+        size = Estimate(-gap.mean, -gap.high, -gap.low, gap.n, gap.unit)
+        parts.append(f"{label} loses most ({amount(number(size), gap.unit)})")
+    if winning:
+        gap, label = winning[-1]
+        parts.append(f"{label} gains most ({amount(number(gap), gap.unit)})")
+    if not winning:
+        parts.append("none clearly gains")
+    if not losing:
+        parts.append("none clearly loses")
+    return f"{measure} by {what}: {', '.join(parts)}"
+
+
+__all__ = ["SECTORS", "december", "lost_and_diverted", "winners_and_losers"]

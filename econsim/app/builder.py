@@ -203,9 +203,7 @@ def _say_effect(order: Order, policy: Scenario, baseline: Scenario) -> None:
         comparison = answer.comparison()
         year = figures.last_year(comparison.a)
         parts = [
-            figures.finding(
-                comparison.difference(t.outcome, year, t.by, t.group), t.label, year
-            )
+            figures.finding(comparison.difference(t.outcome, year, t.by, t.group), t.label, year)
             for t in preview.TARGETS
         ]
         st.success(f"**Run** ({figures.run_size(comparison.a)}): {'; '.join(parts)}.")

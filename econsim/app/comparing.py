@@ -12,11 +12,15 @@ import streamlit as st
 
 import econsim
 from econsim import figures
-from econsim.app import builder, draft, exhibits, link, session
+from econsim.app import builder, draft, exhibits, session
 from econsim.app.draft import Settings, Text
 from econsim.app.jobs import Answer, Order
 from econsim.app.link import MOST, Link
-from econsim.results import Results, ResultsError, compare
+from econsim.figures import paths
+from econsim.figures.comparison import trailing_year
+from econsim.figures.panels import ACCENT, Lines, padded
+from econsim.figures.words import note_of, source_of
+from econsim.results import Results, ResultsError, compare, estimate, outcome
 from econsim.scenario import ScenarioError
 
 #: Rows of the table of differences: label, outcome, dimension, group.
@@ -29,6 +33,12 @@ ROWS = (
     ("Gross national income", "gni", None, "all"),
     ("Firms' surplus", "firms_surplus", None, "all"),
     ("Public spending on the policy", "public_spending", None, "all"),
+)
+
+#: Small multiples: outcome, dimension, group, words.
+MULTIPLES = (
+    ("use", "size_class", "10-249", "AI use of firms with 10–249 persons"),
+    ("gdp", None, "all", "GDP"),
 )
 
 
@@ -195,5 +205,85 @@ def _show(answer: Answer, order: Order, base: str, key: str) -> None:
             st.code(found.url(st.context.url or "", "Compare"), language=None, wrap_lines=True)
 
 
-def _exhibits(key: str, base: str, answer: Answer) -> list[exhibits.Exhibit]:
-    return []
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _exhibits(key: str, base: str, _answer: Answer) -> list[exhibits.Exhibit]:
+    """The small multiples of an answer against a base, drawn once; ``key`` names the answer."""
+    return [
+        exhibits.Exhibit(small_multiples(_answer.results, base, name, by, group, subject))
+        for name, by, group, subject in MULTIPLES
+    ]
+
+
+def small_multiples(
+    results: Sequence[Results], base: str, name: str, by: str | None, group: str, subject: str
+) -> figures.Figure:
+    """Paired differences over time, one panel a scenario, all on the same axes.
+
+    Args:
+        results: of one run.
+        base: name of the scenario that the others are compared with.
+        name, by, group: outcome, dimension and group.
+        subject: the outcome in words.
+
+    Raises:
+        ResultsError: they cannot be paired, or it is not recorded.
+    """
+    import pandas as pd
+
+    reference = next(r for r in results if r.scenario == base)
+    pairs = [compare(r, reference) for r in results if r is not reference]
+    year = figures.last_year(reference)
+    flow = outcome(name).kind == "flow"
+    rows: list[dict[str, object]] = []
+    lines, ends = [], []
+    months = paths.months_of(pairs[0])
+    for pair in pairs:
+        end = pair.difference(name, year, by, group)
+        gap = pair.a.values(name, by, group) - pair.b.values(name, by, group)
+        gap = trailing_year(gap) if flow else gap
+        bands = [estimate(gap[:, m], end.unit) for m in range(gap.shape[1])]
+        fixed = {"panel": pair.a.scenario, "scenario": f"{pair.a.scenario} minus {base}",
+                 "outcome": name, "group": group}  # fmt: skip
+        rows += paths.tidy(fixed, months, bands)
+        lines.append(paths.line(bands, pair.a.scenario, ACCENT, end=figures.number(end), bold=True))
+        ends.append(end)
+    values = [v for s in lines for v in s.values]
+    values += [v for s in lines for b in s.bands for v in (*b.low, *b.high)]
+    reach = padded(values, zero=True)
+    unit = ends[0].unit.partition(", prices")[0]
+    panels = tuple(
+        Lines(
+            f"{pair.a.scenario}, {unit}", ends[0].unit, tuple(months), (line,),
+            start=figures.policy_start(pair), start_words=False, zero=True, reach=reach,
+            height=110.0,
+        )
+        for pair, line in zip(pairs, lines, strict=True)
+    )  # fmt: skip
+    listed = "; ".join(
+        f"{pair.a.scenario} {figures.number(end)} ({figures.interval(end)})"
+        for pair, end in zip(pairs, ends, strict=True)
+    )
+    order = sorted(zip(ends, pairs, strict=True), key=lambda i: i[0].mean)
+    (low, least), (high, most) = order[0], order[-1]
+    title = f"{subject} against {base} in {year}: "
+    if len(pairs) == 1:
+        title += figures.finding(low, subject, year)
+    else:
+        title += (
+            f"from {figures.amount(figures.number(low), low.unit)} ({least.a.scenario}) to "
+            f"{figures.amount(figures.number(high), high.unit)} ({most.a.scenario})"
+        )
+    return figures.Figure(
+        name=f"compared_{name}",
+        title=title,
+        subtitle=f"Difference from {base} in {subject}, {ends[0].unit}"
+        f"{', mean of the twelve months to each month' if flow else ''}; "
+        f"{figures.place(reference)}, {months[0]} to {months[-1]}; all panels on one scale.",
+        alt=f"Line charts, one a scenario, of the difference from {base} in {subject}. In {year}, "
+        f"{ends[0].unit}: {listed}. n = {reference.replicates}.",
+        note=note_of(reference),
+        source=source_of(reference),
+        data=pd.DataFrame(rows),
+        provenance=figures.provenance(*results),
+        panels=panels,
+    )

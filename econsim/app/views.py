@@ -235,11 +235,11 @@ def show_reproduction(view: View, order: Order, key: str) -> None:
     with st.expander("Reproduce this"):
         st.write("The same numbers, to the last digit, from the command line:")
         st.code(
-            draft.command(order.baseline, order.policy, order.settings, order.grid),
+            draft.command(order.texts, order.settings, order.grid),
             language="bash", wrap_lines=True,
         )  # fmt: skip
         st.write("or from Python:")
-        st.code(draft.python_code(order.baseline, order.policy, order.settings, view.year))
+        st.code(draft.python_code(order.texts, order.settings, view.year))
         for text in (order.policy, order.baseline):
             note = " (comes with econsim)" if text.shipped else ""
             st.write(f"Scenario file `{text.name}.yaml`{note}:")

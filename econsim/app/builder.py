@@ -642,9 +642,10 @@ def _uncertainties(start: Scenario, given: Mapping[str, float]) -> dict[str, flo
         (right, "choice.open_share", 0.01),
     ):
         p = registry.get(name)
+        first = float(given.get(name, start.values[name]))
         with column:
             value = st.slider(
-                f"{name}, {p.unit}", p.low, p.high, float(given.get(name, start.values[name])), step,
+                f"{name}, {p.unit}", p.low, p.high, first, step,
                 key=f"{mark}-{name}", help=_help(p, p.unit),
             )  # fmt: skip
         if value != start.values[name]:
@@ -659,9 +660,9 @@ def _uncertainties(start: Scenario, given: Mapping[str, float]) -> dict[str, flo
     )
     for name in chosen:
         p = registry.get(name)
+        first = float(given.get(name, start.values[name]))
         value = _number(
-            f"{name}, {p.unit}", f"{mark}-{name}", given.get(name, start.values[name]), p.low, p.high,
-            _help(p, p.unit),
+            f"{name}, {p.unit}", f"{mark}-{name}", first, p.low, p.high, _help(p, p.unit),
         )  # fmt: skip
         if value != start.values[name]:
             moved[name] = value

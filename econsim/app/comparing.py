@@ -20,7 +20,7 @@ from econsim.figures import paths
 from econsim.figures.comparison import trailing_year
 from econsim.figures.panels import ACCENT, Lines, padded
 from econsim.figures.words import note_of, source_of
-from econsim.results import Results, ResultsError, compare, estimate, outcome
+from econsim.results import Estimate, Results, ResultsError, compare, estimate, outcome
 from econsim.scenario import ScenarioError
 
 #: Rows of the table of differences: label, outcome, dimension, group.
@@ -263,19 +263,12 @@ def small_multiples(
         f"{pair.a.scenario} {figures.number(end)} ({figures.interval(end)})"
         for pair, end in zip(pairs, ends, strict=True)
     )
-    order = sorted(zip(ends, pairs, strict=True), key=lambda i: i[0].mean)
-    (low, least), (high, most) = order[0], order[-1]
-    title = f"{subject} against {base} in {year}: "
-    if len(pairs) == 1:
-        title += figures.finding(low, subject, year)
-    else:
-        title += (
-            f"from {figures.amount(figures.number(low), low.unit)} ({least.a.scenario}) to "
-            f"{figures.amount(figures.number(high), high.unit)} ({most.a.scenario})"
-        )
+    found = "; ".join(
+        f"{pair.a.scenario} {_brief(end)}" for pair, end in zip(pairs, ends, strict=True)
+    )
     return figures.Figure(
         name=f"compared_{name}",
-        title=title,
+        title=f"{subject} against {base} in {year}: {found}",
         subtitle=f"Difference from {base} in {subject}, {ends[0].unit}"
         f"{', mean of the twelve months to each month' if flow else ''}; "
         f"{figures.place(reference)}, {months[0]} to {months[-1]}; all panels on one scale.",
@@ -287,3 +280,13 @@ def small_multiples(
         provenance=figures.provenance(*results),
         panels=panels,
     )
+
+
+def _brief(gap: Estimate) -> str:
+    """A difference in a few words."""
+    if gap.mean == 0.0 and not gap.high > gap.low:
+        return "no difference"
+    if gap.low <= 0.0 <= gap.high:
+        return "no clear difference"
+    size = figures.number(gap).removeprefix("−")
+    return f"{figures.amount(size, gap.unit)} {'lower' if gap.mean < 0.0 else 'higher'}"

@@ -88,6 +88,7 @@ def _tell(story: Story) -> None:
 
     st.markdown(f"## {headline(story)}")
     st.markdown(about(story))
+    st.markdown(others(story))
     for life, words in zip(story.lives, ("In the baseline", "Under the policy"), strict=True):
         st.markdown(f"**{words} ({life.scenario})**: {biography(life, story)}")
     if any(life.evaluations for life in story.lives):
@@ -123,6 +124,16 @@ def about(story: Story) -> str:
         f"added a year; it stands for {story.stands_for:,.0f} firms. It is {traits[0]}, "
         f"{'; '.join(traits[1:])}. It evaluates once a year, in {month}."
     )
+
+
+def others(story: Story) -> str:
+    """How many firms of the same kind the policy moves, and which to look at."""
+    count = f"Of {story.alike} sampled firms of this size, sector and country"
+    if not story.moved:
+        return f"{count} none does otherwise under the policy."
+    numbers = ", ".join(str(n) for n in story.moved[:12])
+    more = ", …" if len(story.moved) > 12 else ""
+    return f"{count} {len(story.moved)} do otherwise under the policy: number {numbers}{more}."
 
 
 def headline(story: Story) -> str:

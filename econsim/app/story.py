@@ -74,12 +74,14 @@ class Life:
         considers_from: month of the evaluation at which it began to consider AI, or none.
         evaluations: those at which it considered AI.
         options: option in use at the end of each month.
+        cell: ``ndarray[months, firms]``, number of the option in use, of all firms of its cell.
     """
 
     scenario: str
     considers_from: str | None
     evaluations: list[Evaluation]
     options: list[str | None]
+    cell: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ class Story:
         evaluation_month: of the year, 0 for January.
         currency: of all money.
         labels: option -> its name for readers.
+        alike: numbers of the sampled firms of the same cell.
+        moved: those of them that use another option under the policy in some month.
         lives: in the baseline and under the policy.
         provenance: seed, rows and scenario hashes.
     """
@@ -109,6 +113,8 @@ class Story:
     evaluation_month: int
     currency: str
     labels: dict[str, str]
+    alike: int
+    moved: tuple[int, ...]
     lives: tuple[Life, Life]
     provenance: dict[str, Any]
 
@@ -153,15 +159,17 @@ class StoryOrder:
         for number, scenario in enumerate(scenarios):
             # The first replicate of a run with this seed.
             economy = engine.Economy.start(scenario, self.rows, replicate_seed(self.seed, 0))
-            row = find(economy, self.address)
+            rows = alike(economy, self.address)
+            row = int(rows[self.address.ordinal - 1])
             months = scenario.run.months
 
             def report(done: int, before: int = number, total: int = months) -> None:
                 if progress is not None:
                     progress((before + done / total) / len(scenarios))
 
-            lives.append(_live(economy, row, report))
+            lives.append(_live(economy, row, rows, report))
         firms = economy.firms
+        apart = (lives[0].cell != lives[1].cell).any(axis=0)
         one = slice(row, row + 1)
         return Story(
             self.address,
@@ -174,6 +182,8 @@ class StoryOrder:
             evaluation_month=int(np.searchsorted(firms.start, row, side="right") - 1),
             currency=scenarios[0].currency,
             labels={n: o.label for s in scenarios for n, o in s.options.items()},
+            alike=len(rows),
+            moved=tuple(int(n) + 1 for n in np.flatnonzero(apart)),
             lives=(lives[0], lives[1]),
             provenance={
                 "n": 1,
@@ -186,11 +196,11 @@ class StoryOrder:
         )  # fmt: skip
 
 
-def find(economy: Economy, address: Address) -> int:
-    """Row of a firm.
+def alike(economy: Economy, address: Address) -> np.ndarray:
+    """Rows of the firms of a cell, by their ordinal.
 
     Raises:
-        NoFirmError: the cell has fewer rows, or there is no such cell.
+        NoFirmError: the cell has no such firm, or there is no such cell.
     """
     cells = economy.bound.cells
     labels = (
@@ -209,10 +219,10 @@ def find(economy: Economy, address: Address) -> int:
             f"among {economy.firms.rows:,} sampled firms there is {some} of this size in this "
             "sector and country: choose another number, size, sector or country"
         )
-    return int(rows[address.ordinal - 1])
+    return rows
 
 
-def _live(economy: Economy, row: int, report: Callable[[int], None]) -> Life:
+def _live(economy: Economy, row: int, rows: np.ndarray, report: Callable[[int], None]) -> Life:
     """Run a world and note what one of its firms weighs and does."""
     from econsim import evaluation
 
@@ -222,6 +232,7 @@ def _live(economy: Economy, row: int, report: Callable[[int], None]) -> Life:
     compliance = float(economy.firms.of("compliance", one)[0])
     evaluations: list[Evaluation] = []
     options: list[str | None] = []
+    cell = np.zeros((economy.bound.months, len(rows)), dtype=np.uint8)
     began: str | None = None
 
     def name(number: int) -> str | None:
@@ -256,9 +267,10 @@ def _live(economy: Economy, row: int, report: Callable[[int], None]) -> Life:
         )
         economy.settle(appraisal, appraisal.best())
 
-    for _ in range(economy.bound.months):
+    for month in range(economy.bound.months):
         economy.month(decide)
+        cell[month] = economy.firms.option[rows]
         options.append(name(int(economy.firms.option[row])))
         report(economy.period)
     economy.worlds.close()
-    return Life(economy.scenario.name, began, evaluations, options)
+    return Life(economy.scenario.name, began, evaluations, options, cell)

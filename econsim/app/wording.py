@@ -28,6 +28,11 @@ _LEVERS = {
     "supply.base_duty": "duty on an open base model",
     "supply.variant_duty": "duty on a variant of an open model",
     "supply.licence_refusal": "progress beyond the threshold that open models are refused",
+    "supply.licence_delay_open": "delay of licensed open models",
+    "supply.licence_delay_closed": "delay of licensed closed models",
+    "supply.licence_cost": "cost of a licence for an open base model",
+    "supply.duty_scope": "share of open models on which duties fall",
+    "supply.exemption": "share of duties lifted from open models below systemic risk",
     "supply.upstream_share": "share of deployers' duties that falls on open developers",
     "public.programme": "public spending on programmes",
     "firms.maturity": "digital maturity of firms",
@@ -133,8 +138,21 @@ def _instrument(label: str, item: Dated, scenario: Scenario) -> str:
     if item.phase_in:
         when += f", phased in over {item.phase_in} months"
     whom = _target(item.where.mapping())
+    # A threshold is said in the terms of the file, not in months of the model's frontier.
+    entries = [e for e in entries if not e.lever.endswith("_threshold")]
     effects = "; ".join(_effects(entries, scenario)) or "no change of any term"
-    return f"**{name_of(kind_of(item))}**, {when}{whom}: {effects}."
+    return f"**{name_of(kind_of(item))}**, {when}{whom}{_threshold(item)}: {effects}."
+
+
+def _threshold(item: Dated) -> str:
+    """From which capability on an instrument bites, if it has a threshold."""
+    if not isinstance(item, policy.Threshold):
+        return ""
+    if item.score is not None:
+        return f", for models from {item.score:g} % on an MMLU-like test"
+    if item.compute is not None:
+        return f", for models from {item.compute:g} FLOP of training"
+    return ""
 
 
 def _target(where: Mapping[str, Sequence[str]]) -> str:

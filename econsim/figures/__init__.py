@@ -15,9 +15,23 @@ from econsim.figures.comparison import (
     headline_grid,
     policy_start,
 )
+from econsim.figures.distribution import lost_and_diverted, winners_and_losers
 from econsim.figures.figure import Figure, provenance
+from econsim.figures.gallery import of_comparison
 from econsim.figures.panels import COLOURS, Row
+from econsim.figures.paths import incomes, option_shares, prices, sovereignty
+from econsim.figures.places import member_states, outlines
 from econsim.figures.studies import Words, rows, surface
+from econsim.figures.uncertainty import (
+    Part,
+    Predicted,
+    joint_contour,
+    kinds_of_uncertainty,
+    policy_ranking,
+    scorecard,
+    tornado,
+    waterfall,
+)
 from econsim.figures.words import (
     CONDITIONAL,
     HEADLINE_GROUP,
@@ -41,6 +55,8 @@ __all__ = [
     "HEADLINE_GROUP",
     "PERSONS",
     "Figure",
+    "Part",
+    "Predicted",
     "Row",
     "Words",
     "adoption_by_size",
@@ -50,16 +66,31 @@ __all__ = [
     "gdp_effect",
     "gdp_finding",
     "headline_grid",
+    "incomes",
     "interval",
+    "joint_contour",
+    "kinds_of_uncertainty",
     "last_year",
+    "lost_and_diverted",
+    "member_states",
     "minus",
     "number",
+    "of_comparison",
+    "option_shares",
+    "outlines",
     "place",
+    "policy_ranking",
     "policy_start",
+    "prices",
     "provenance",
     "rows",
     "run_size",
+    "scorecard",
     "short_title",
+    "sovereignty",
     "surface",
     "titles",
+    "tornado",
+    "waterfall",
+    "winners_and_losers",
 ]

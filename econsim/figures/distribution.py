@@ -206,7 +206,8 @@ def winners_and_losers(comparison: Comparison) -> Figure:
         )  # fmt: skip
     return compose(
         comparison, "winners_and_losers",
-        found=f"{_extremes(found['sector'], 'sector')}; {_extremes(found['size_class'], 'size')}",
+        found=f"in {year}, {counted(found['size_class'], 'firms’ surplus', 'size classes')}; "
+        f"{counted(found['sector'], 'contribution to GDP', 'sectors')}",
         subtitle=f"Paired differences by size and sector, December {year} at a yearly rate, "
         f"{main.unit('gdp_contribution')}",
         alt="Rows with intervals. "
@@ -218,32 +219,39 @@ def winners_and_losers(comparison: Comparison) -> Figure:
         + ".",
         rows=rows, panels=panels,
         note="Sums over all firms of a group, so large sectors weigh more; grey: the interval "
-        "holds zero. Sizes show firms’ surplus, sectors what their firms bring to GDP.",
+        "holds zero, and of many groups about one in twenty is clear by chance. Sizes show firms’ "
+        "surplus, sectors what their firms bring to GDP.",
     )  # fmt: skip
 
 
-def _extremes(gaps: Sequence[tuple[Estimate, str]], what: str) -> str:
-    """Which group loses most and which gains most, or that none clearly does either."""
-    measure = "contribution to GDP" if what == "sector" else "firms’ surplus"
-    losing = [(g, label) for g, label in gaps if g.mean < 0.0 and not g.high >= 0.0]
-    winning = [(g, label) for g, label in gaps if g.mean > 0.0 and not g.low <= 0.0]
+def counted(gaps: Sequence[tuple[Estimate, str]], subject: str, groups: str) -> str:
+    """In how many groups something is clearly lower or higher, and where most.
+
+    Args:
+        gaps: difference and name of each group.
+        subject: what differs.
+        groups: what groups are called, in the plural.
+    """
     if all(g.mean == 0.0 for g, _ in gaps):
-        return f"no difference in {measure} of any {what}"
+        return f"no difference in {subject} in any of {len(gaps)} {groups}"
+    ordered = _ordered(gaps)
+    if any(not np.isfinite(g.low) for g, _ in gaps):
+        (least, low), (most, high) = ordered[0], ordered[-1]
+        return (
+            f"{subject} by {groups} from {amount(number(least), least.unit)} ({low}) to "
+            f"{amount(number(most), most.unit)} ({high}), one run"
+        )
+    losing = [(g, label) for g, label in ordered if g.high < 0.0]
+    winning = [(g, label) for g, label in ordered[::-1] if g.low > 0.0]
     if not losing and not winning:
-        return f"no clear difference in {measure} of any {what}"
-    parts = []
-    if losing:
-        gap, label = losing[0]
-        size = Estimate(-gap.mean, -gap.high, -gap.low, gap.n, gap.unit)
-        parts.append(f"{label} loses most ({amount(number(size), gap.unit)})")
-    if winning:
-        gap, label = winning[-1]
-        parts.append(f"{label} gains most ({amount(number(gap), gap.unit)})")
-    if not winning:
-        parts.append("none clearly gains")
-    if not losing:
-        parts.append("none clearly loses")
-    return f"{measure} by {what}: {', '.join(parts)}"
+        return f"no clear difference in {subject} in any of {len(gaps)} {groups}"
+    parts = [
+        f"{way} in {len(side)} of {len(gaps)} {groups} (most: {side[0][1]}, "
+        f"{amount(number(side[0][0]), side[0][0].unit)})"
+        for way, side in (("lower", losing), ("higher", winning))
+        if side
+    ]
+    return f"{subject} clearly {' and '.join(parts)}"
 
 
-__all__ = ["SECTORS", "december", "lost_and_diverted", "winners_and_losers"]
+__all__ = ["SECTORS", "counted", "december", "lost_and_diverted", "winners_and_losers"]

@@ -355,7 +355,7 @@ def prices(comparison: Comparison) -> Figure:
         comparison, "prices", found=found,
         subtitle="Price of closed models and payments above reference prices",
         alt=f"Line charts of both scenarios. In {year}, {theirs} and {mine_title}: "
-        f"{'; '.join(ends)}. Closed models cost {told(dearer)} more.",
+        f"{'; '.join(ends)}. Price of closed models: difference {told(dearer)}.",
         rows=rows, panels=panels,
         note="Reference prices are those of a world with open models; payments above them are "
         "mark-ups (rents).",

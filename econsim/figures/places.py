@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from econsim.figures.distribution import december
+from econsim.figures.distribution import counted, december
 from econsim.figures.figure import Figure
 from econsim.figures.panels import Map, Shape
 from econsim.figures.paths import compose, tidy
@@ -149,24 +149,17 @@ def member_states(comparison: Comparison) -> Figure:
         panels.append(_map(heading, unit, gaps, sheet))
         ordered = sorted(gaps.items(), key=lambda i: (i[1].mean, i[0]))
         listed = "; ".join(f"{sheet.states[c].name} {number(g)}" for c, g in ordered)
-        (least, low), (most, high) = ordered[0], ordered[-1]
-        unclear = sum(holds_zero(g) for g in gaps.values())
-        if all(g.mean == 0.0 for g in gaps.values()):
-            clauses.append(f"no difference in {subject} in any member state")
-        elif unclear == len(gaps):
-            clauses.append(f"no clear difference in {subject} in any member state")
-        else:
-            clauses.append(
-                f"{subject} from {number(low)} ({sheet.states[least].name}) to {number(high)} "
-                f"percentage points ({sheet.states[most].name})"
-            )
+        clauses.append(
+            counted([(g, sheet.states[c].name) for c, g in gaps.items()], subject, "member states")
+        )
         alts.append(f"{heading}, from least to most: {listed}")
     return compose(
-        comparison, "member_states", found=f"{'; '.join(clauses)}, December {year}",
+        comparison, "member_states", found=f"in {year}, {'; '.join(clauses)}",
         subtitle=f"Paired differences by member state, percentage points, December {year}",
         alt=f"Two maps of the European Union. {'. '.join(alts)}.",
         rows=rows, panels=panels,
-        note="Codes in brackets: the interval holds zero. Structures of member states are "
+        note="Codes in brackets: the interval holds zero; of 27 about one is clear by chance. "
+        "Structures of member states are "
         "derived from few published figures: patterns, not country studies. Map: "
         f"{sheet.source}; Malta is drawn larger than it is.",
     )  # fmt: skip

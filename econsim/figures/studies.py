@@ -59,7 +59,7 @@ def rows(
         subtitle=words.caution + words.subtitle,
         alt=f"{words.caution}Rows with ranges, {unit}. {listed}.",
         note=f"{words.caution}{words.note} {CONDITIONAL}",
-        source=_source(words),
+        source=source_of_study(words),
         data=data,
         provenance=words.provenance,
         panels=(Rows(unit.partition(",")[0], unit, tuple(given), line),),
@@ -87,14 +87,15 @@ def surface(name: str, points: Sequence[Mapping[str, Any]], words: Words) -> Fig
         subtitle=words.caution + words.subtitle,
         alt=f"{words.caution}Tables of differences by lambda and open share. {'; '.join(parts)}.",
         note=f"{words.caution}{words.note} {CONDITIONAL}",
-        source=_source(words),
+        source=source_of_study(words),
         data=data,
         provenance=words.provenance,
         panels=maps(data),
     )
 
 
-def _source(words: Words) -> str:
+def source_of_study(words: Words) -> str:
+    """Where the data of the model behind a study come from."""
     made = words.provenance.get("made_with", {})
     text = SOURCES.get(words.region, "econsim {version}.")
     return text.format(version=made.get("econsim", ""))

@@ -7,19 +7,21 @@ control redraws the form alone and starts no run.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from econsim import data
+from econsim import data, figures
 from econsim import parameters as registry
-from econsim.app import draft
+from econsim.app import draft, link, preview, session, shipped, wording
 from econsim.app.draft import Draft, Settings, Text
 from econsim.app.jobs import Order
+from econsim.app.link import Link
 from econsim.parameters import Parameter
 from econsim.policy import INSTRUMENTS, Dated
+from econsim.results import Estimate
 from econsim.scenario import Scenario, ScenarioError
 
 DEFAULT = Settings(rows=5_000, replicates=10, seed=1)
@@ -80,34 +82,43 @@ MEANINGS = {
     "compute": "Training compute from which it bites; or give the score.",
     "options": "The AI options it is about.",
 }
-SIZES = {
-    "nonemployer": "no employees",
-    "0-9": "0–9 persons",
-    "10-49": "10–49 persons",
-    "50-249": "50–249 persons",
-    "250+": "250 or more",
-}
 OPERATIONS = {"set": "set to", "scale": "multiply by", "add": "add"}
 GROUPS = {"all": "all options", "open": "open options", "closed": "closed options"}
 UPLOADED = "(uploaded file)"
+#: Kinds of instruments by what they act on, in the order of the list.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "Rules for models": (
+        "open_release_ban", "licensing", "obligations", "open_exemption", "upstream_liability",
+        "misallocated_responsibility",
+    ),
+    "Rules for users": ("risk_proportionate_duties", "sandbox", "data_protection", "portability"),
+    "Public support": (
+        "adoption_voucher", "skills_programme", "public_compute", "open_model_programme",
+        "evaluation_standards",
+    ),
+    "Shocks and costs": ("supplier_shock", "misuse_cost"),
+    "Anything else": (TERM,),
+}  # fmt: skip
 
 
-def build(region: str, busy: bool) -> Order | None:
-    """The form; an order when the user has pressed Apply.
+def build(region: str, linked: Link | None, visible: bool) -> tuple[Order, Link | None] | None:
+    """The form; an order and the link to it when the user has pressed Apply.
 
     Args:
         region: of the scenarios to start from.
-        busy: whether a run is under way, so that none may be started.
+        linked: what the link that the page was opened with holds, where the form starts.
+        visible: whether the form is looked at; otherwise it only keeps what is in it.
     """
-    st.fragment(_form)(region, busy)
+    st.fragment(_form)(region, linked, visible)
     return st.session_state.pop("order", None)
 
 
-def _form(region: str, busy: bool) -> None:
-    chosen = _start(region)
+def _form(region: str, linked: Link | None, visible: bool) -> None:
+    chosen = _start(region, linked)
     if chosen is None:
         return
     start, builds_on = chosen
+    given = linked if linked is not None and linked.start == start.name else None
     if start.claim:
         st.caption(start.claim)
     usual = draft.usual_baseline(Draft("", start, (), {}, DEFAULT, builds_on))
@@ -116,59 +127,126 @@ def _form(region: str, busy: bool) -> None:
     with left:
         title = st.text_input(
             "Name of the policy",
-            value=f"Variant of {start.name}",
+            value=(given and given.title) or f"Variant of {start.name}",
             max_chars=200,
             key=f"title-{region}-{start.name}",
         )
     with right:
         names = list(titles)
+        wanted = (given and given.against) or usual
         compared = st.selectbox(
             "Compare with",
             names,
-            index=names.index(usual) if usual in names else 0,
+            index=names.index(wanted) if wanted in names else 0,
             format_func=lambda name: f"{name}: {titles[name]}",
             key=f"baseline-{region}-{start.name}",
             help="It gets the assumptions that you move below as well.",
         )
-    st.markdown("**Instruments**")
+    st.markdown("### Instruments")
     entries = _instruments(start)
     with st.expander("Uncertain assumptions (both scenarios get them)"):
-        values = _uncertainties(start)
+        values = _uncertainties(start, dict(given.assumptions) if given else {})
     with st.expander("Size of the run"):
-        settings, grid = _settings()
+        settings, grid = _settings(linked)
     made = Draft(title.strip() or "My policy", start, entries, values, settings, builds_on)
     try:
         policy = draft.policy_text(made)
         baseline = draft.baseline_text(made, compared)
-        unlike = draft.unlike(policy.scenario(), baseline.scenario())
+        pair = (policy.scenario(), baseline.scenario())
     except ScenarioError as error:
         st.error(f"This policy cannot be run as written. {error}")
         return
+    order = Order((baseline, policy), settings, grid)
+    if not visible:
+        return
+    st.markdown("### What this changes")
+    _say_difference(*pair)
+    st.markdown("### What it would do")
+    _say_effect(order, *pair)
+    with st.container(horizontal=True):
+        pressed = st.button(
+            "Apply", type="primary", key="apply", disabled=session.busy(),
+            help="Runs the policy and its baseline in a process of its own.",
+        )  # fmt: skip
+        st.download_button(
+            "Scenario file (YAML)", policy.yaml, f"{policy.name}.yaml", "application/yaml",
+            key="yaml", on_click="ignore",
+        )  # fmt: skip
+    with st.expander("Show the scenario file"):
+        st.code(policy.yaml, language="yaml")
+    with st.expander("Share this policy"):
+        _share(made, compared, grid)
+    if pressed:
+        st.session_state["order"] = (order, link.of_draft(made, compared, grid))
+        st.rerun()
+
+
+def _say_difference(policy: Scenario, baseline: Scenario) -> None:
+    """What the policy changes against its baseline, in words."""
+    found = wording.difference(policy, baseline)
+    if not found:
+        st.write(f"Nothing: this is {baseline.name} itself.")
+        return
+    st.markdown("\n".join(f"- {line}" for line in found))
+    unlike = draft.unlike(policy, baseline)
     if unlike:
         st.info(
             "The two scenarios differ in assumptions, so their difference holds these too: "
             f"{', '.join(unlike)}."
         )
-    with st.container(horizontal=True):
-        pressed = st.button(
-            "Apply", type="primary", key="apply", disabled=busy,
-            help="Runs the policy and its baseline in a process of its own.",
-        )  # fmt: skip
-        st.download_button(
-            "Download as scenario file", policy.yaml, f"{policy.name}.yaml", "application/yaml",
-            key="yaml", on_click="ignore",
-        )  # fmt: skip
-    with st.expander("Show the scenario file"):
-        st.code(policy.yaml, language="yaml")
-    if pressed:
-        st.session_state["order"] = Order(baseline, policy, settings, grid)
-        st.rerun()
+
+
+def _say_effect(order: Order, policy: Scenario, baseline: Scenario) -> None:
+    """The numbers of the run if it has been made, else an estimate, else why there is none."""
+    answer = session.kept().get(order.key())
+    if answer is not None:
+        comparison = answer.comparison()
+        year = figures.last_year(comparison.a)
+        parts = [
+            figures.finding(comparison.difference(t.outcome, year, t.by, t.group), t.label, year)
+            for t in preview.TARGETS
+        ]
+        st.success(f"**Run** ({figures.run_size(comparison.a)}): {'; '.join(parts)}.")
+        return
+    try:
+        found = preview.estimates(policy, baseline, shipped.FOLDER)
+    except preview.NoPreviewError as reason:
+        st.info(f"No preview: {reason}. Apply runs the policy.")
+        return
+    lines = "; ".join(_estimate(e) for e in found)
+    st.info(
+        f"**Estimate, not a run** (difference to {baseline.name} in {found[0].year}, 90 % band): "
+        f"{lines}. It comes from an emulator of earlier runs of this one instrument; on runs held "
+        f"out its bands held {min(e.coverage for e in found):.0%} or more. Apply replaces it by "
+        "the real run."
+    )
+
+
+def _estimate(e: preview.Estimate) -> str:
+    """A previewed number with its band, with the digits that the band allows."""
+    shown = Estimate(e.value, e.low, e.high, 0, e.unit)
+    unit = e.unit.partition(",")[0].removesuffix(" of firms")
+    size = f"{figures.number(shown)} ({figures.interval(shown)})"
+    return f"{e.label} {figures.amount(size, unit)}"
+
+
+def _share(made: Draft, compared: str, grid: bool) -> None:
+    found = link.of_draft(made, compared, grid)
+    if found is None:
+        st.write("This policy has options or assumptions of its own: share its scenario file.")
+        return
+    address = found.url(st.context.url or "http://127.0.0.1:8501/", "Build a policy")
+    if len(address) > link.MAXIMUM_LENGTH:
+        st.write("This policy is too long for a link: share its scenario file.")
+        return
+    st.write("Whoever opens this address finds the form as it is now:")
+    st.code(address, language=None, wrap_lines=True)
 
 
 # --- where it starts -------------------------------------------------------------------------
 
 
-def _start(region: str) -> tuple[Scenario, tuple[str, ...]] | None:
+def _start(region: str, linked: Link | None) -> tuple[Scenario, tuple[str, ...]] | None:
     """The scenario that the policy starts from, and the shipped ones it builds on.
 
     A shipped scenario or an uploaded file; none when it does not load.
@@ -190,6 +268,8 @@ def _start(region: str) -> tuple[Scenario, tuple[str, ...]] | None:
             titles = {UPLOADED: uploaded.scenario().title, **titles}
     names = list(titles)
     usual = UPLOADED if uploaded else draft.HEADLINE_PAIRS[region][1]
+    if uploaded is None and linked is not None and linked.start in names:
+        usual = linked.start
     with left:
         name = st.selectbox(
             "Start from",
@@ -210,9 +290,13 @@ def _start(region: str) -> tuple[Scenario, tuple[str, ...]] | None:
     mark = (region, name, start.hash())
     if st.session_state.get("items_of") != mark:
         st.session_state["items_of"] = mark
-        st.session_state["items"] = [
-            _item(draft.instrument_entry(instrument)) for _, instrument in start.instruments
+        entries: Sequence[Mapping[str, Any]] = [
+            draft.instrument_entry(instrument) for _, instrument in start.instruments
         ]
+        if linked is not None and linked.start == name:
+            held = linked.draft()
+            entries = entries if held is None else held.instruments
+        st.session_state["items"] = [_item(entry) for entry in entries]
     return start, builds_on
 
 
@@ -255,10 +339,6 @@ def _remove(number: int) -> None:
 # --- instruments -----------------------------------------------------------------------------
 
 
-def _name(kind: str) -> str:
-    return "Change of a term" if kind == TERM else kind.replace("_", " ").capitalize()
-
-
 def _about(kind: str) -> tuple[str, str]:
     """What an instrument is, and the rest of its description with the source."""
     if kind == TERM:
@@ -273,7 +353,7 @@ def _instruments(start: Scenario) -> list[dict[str, Any]]:
     for position, item in enumerate(st.session_state["items"], start=1):
         number, kind, body = item["id"], item["kind"], item["body"]
         with st.container(border=True):
-            st.markdown(f"{position}. **{_name(kind)}**: {_about(kind)[0]}")
+            st.markdown(f"{position}. **{wording.name_of(kind)}**: {_about(kind)[0]}")
             wide = False
             if kind == TERM:
                 inner = entry = _term(number, body, start)
@@ -294,13 +374,19 @@ def _instruments(start: Scenario) -> list[dict[str, Any]]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Another instrument",
-            [*INSTRUMENTS, TERM],
-            format_func=lambda k: f"{_name(k)}: {_about(k)[0]}",
+            [kind for kinds in FAMILIES.values() for kind in kinds],
+            format_func=_listed,
             key="add-kind",
             help="It starts with values to be changed; they are no proposals.",
         )
         st.button("Add", key="add", on_click=_add)
     return entries
+
+
+def _listed(kind: str) -> str:
+    """An instrument in the list of instruments: family, name, what it is."""
+    family = next(f for f, kinds in FAMILIES.items() if kind in kinds)
+    return f"{family} – {wording.name_of(kind)}: {_about(kind)[0]}"
 
 
 def _named(number: int, kind: str, body: Mapping[str, Any], start: Scenario) -> dict[str, Any]:
@@ -522,7 +608,7 @@ def _where(number: int, body: Mapping[str, Any], start: Scenario) -> dict[str, l
                 label,
                 options,
                 default=[c for c in given.get(key, ()) if c in options],
-                format_func=lambda c: SIZES.get(c, c),
+                format_func=_cell_label,
                 key=f"{number}-{key}",
                 placeholder="all",
             )
@@ -531,11 +617,23 @@ def _where(number: int, body: Mapping[str, Any], start: Scenario) -> dict[str, l
     return result
 
 
+def _cell_label(code: str) -> str:
+    """A size class or section as it is read; countries stay codes."""
+    if code in wording.SECTIONS:
+        return f"{code}: {wording.SECTIONS[code]}"
+    return wording.SIZES.get(code, code)
+
+
 # --- assumptions and size of the run ---------------------------------------------------------
 
 
-def _uncertainties(start: Scenario) -> dict[str, float]:
-    """Uncertainties that the user has moved away from the starting scenario's values."""
+def _uncertainties(start: Scenario, given: Mapping[str, float]) -> dict[str, float]:
+    """Uncertainties that the user has moved away from the starting scenario's values.
+
+    Args:
+        start: where the form starts.
+        given: values it starts with instead.
+    """
     moved: dict[str, float] = {}
     mark = f"{start.name}-{start.hash()[:8]}"
     left, right = st.columns(2)
@@ -544,9 +642,10 @@ def _uncertainties(start: Scenario) -> dict[str, float]:
         (right, "choice.open_share", 0.01),
     ):
         p = registry.get(name)
+        first = float(given.get(name, start.values[name]))
         with column:
             value = st.slider(
-                f"{name}, {p.unit}", p.low, p.high, float(start.values[name]), step,
+                f"{name}, {p.unit}", p.low, p.high, first, step,
                 key=f"{mark}-{name}", help=_help(p, p.unit),
             )  # fmt: skip
         if value != start.values[name]:
@@ -555,40 +654,42 @@ def _uncertainties(start: Scenario) -> dict[str, float]:
     chosen = st.multiselect(
         "Other uncertainties",
         others,
+        default=[n for n in given if n in others],
         format_func=lambda n: f"{n}: {registry.get(n).definition}",
         key=f"{mark}-others",
     )
     for name in chosen:
         p = registry.get(name)
+        first = float(given.get(name, start.values[name]))
         value = _number(
-            f"{name}, {p.unit}", f"{mark}-{name}", start.values[name], p.low, p.high,
-            _help(p, p.unit),
+            f"{name}, {p.unit}", f"{mark}-{name}", first, p.low, p.high, _help(p, p.unit),
         )  # fmt: skip
         if value != start.values[name]:
             moved[name] = value
     return moved
 
 
-def _settings() -> tuple[Settings, bool]:
+def _settings(linked: Link | None) -> tuple[Settings, bool]:
+    given = DEFAULT if linked is None else linked.settings
     left, middle, right = st.columns(3)
     with left:
         rows = st.number_input(
-            "Firms (rows)", 1_000, 1_000_000, DEFAULT.rows, step=1_000, key="rows",
+            "Firms (rows)", 1_000, 1_000_000, given.rows, step=1_000, key="rows",
             help="Sampled firms, each standing for many; more firms, less noise.",
         )  # fmt: skip
     with middle:
         replicates = st.number_input(
-            "Replicates", 1, 200, DEFAULT.replicates, key="replicates",
+            "Replicates", 1, 200, given.replicates, key="replicates",
             help="Runs with other luck; the interval is over them. One run has no interval.",
         )  # fmt: skip
     with right:
         seed = st.number_input(
-            "Seed", 0, 10**12, DEFAULT.seed, key="seed",
+            "Seed", 0, 10**12, given.seed, key="seed",
             help="The same seed gives the same numbers.",
         )  # fmt: skip
     grid = st.checkbox(
         "Also over λ and the open share (nine more pairs, with fewer firms)",
-        value=True,
+        value=linked is None or linked.grid,
         key="grid",
     )
     return Settings(int(rows), int(replicates), int(seed)), bool(grid)

@@ -102,9 +102,14 @@ def titles(region: str) -> dict[str, str]:
     found = {}
     for name in scenario.shipped():
         if name.startswith(first) and name not in INGREDIENTS:
-            title = re.search(r"^title:[ \t]*(.+?)[ \t]*$", _file(name), re.MULTILINE)
-            found[name] = title.group(1).strip("\"'") if title else name
+            found[name] = title_of(_file(name)) or name
     return found
+
+
+def title_of(text: str) -> str:
+    """The title that a scenario file states itself, or nothing."""
+    title = re.search(r"^title:[ \t]*(.+?)[ \t]*$", text, re.MULTILINE)
+    return title.group(1).strip("\"'") if title else ""
 
 
 def _file(name: str) -> str:
@@ -273,29 +278,34 @@ def _readable(value: Any) -> Any:
     return value
 
 
-def command(baseline: Text, policy: Text, settings: Settings, grid: bool) -> str:
-    """The command that makes the same numbers from the downloaded files."""
+def command(texts: Sequence[Text], settings: Settings, grid: bool) -> str:
+    """The command that makes the same numbers from the downloaded files, the baseline first."""
     return (
-        f"econsim run {baseline.reference} {policy.reference} --firms {settings.rows} "
+        f"econsim run {' '.join(t.reference for t in texts)} --firms {settings.rows} "
         f"--replicates {settings.replicates} --seed {settings.seed}"
-        f"{'' if grid else ' --no-grid'} --out results/{policy.name}"
+        f"{'' if grid else ' --no-grid'} --out results/{texts[-1].name}"
     )
 
 
-def python_code(baseline: Text, policy: Text, settings: Settings, year: int) -> str:
-    """Python that makes the same numbers from the downloaded files."""
+def python_code(texts: Sequence[Text], settings: Settings, year: int) -> str:
+    """Python that makes the same numbers from the downloaded files, and prints their hashes."""
+    names = "".join(f'        econsim.load("{t.reference}"),\n' for t in texts)
     return (
         "import econsim\n\n\n"
         "def run():\n"
-        f'    baseline = econsim.load("{baseline.reference}")\n'
-        f'    policy = econsim.load("{policy.reference}")\n'
+        "    scenarios = [\n"
+        f"{names}"
+        "    ]\n"
+        "    for scenario in scenarios:\n"
+        "        print(scenario.name, scenario.hash()[:12])\n"
         "    return econsim.simulate(\n"
-        f"        baseline, policy, rows={settings.rows}, replicates={settings.replicates}, "
+        f"        *scenarios, rows={settings.rows}, replicates={settings.replicates}, "
         f"seed={settings.seed}\n"
         "    )\n\n\n"
         'if __name__ == "__main__":  # simulate starts processes\n'
-        "    baseline, policy = run()\n"
-        "    comparison = econsim.compare(policy, baseline)\n"
-        f'    print(comparison.difference("gdp", {year}).text())\n'
-        f'    print(comparison.difference("use", {year}, "size_class", "10-249").text())\n'
+        "    baseline, *others = run()\n"
+        "    for other in others:\n"
+        "        comparison = econsim.compare(other, baseline)\n"
+        f'        print(other.scenario, comparison.difference("gdp", {year}).text())\n'
+        f'        print(comparison.difference("use", {year}, "size_class", "10-249").text())\n'
     )

@@ -14,97 +14,122 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 from econsim.app.draft import Settings, Text
 from econsim.results import Comparison, Results
 
-#: Dimensions sent back; the pages show no countries and sectors.
-_SHOWN = ("size_class", "option")
+#: Dimensions sent back with the results.
+_SHOWN = ("size_class", "sector", "country", "option")
+
+
+class Work(Protocol):
+    """Something that a child process does: it is pickled, done there, and its answer sent back."""
+
+    @property
+    def name(self) -> str:
+        """Of what is run, for the page."""
+
+    def key(self) -> tuple[object, ...]:
+        """What decides the answer: equal keys have equal answers."""
+
+    def perform(self, progress: Callable[[float], None] | None = None) -> Any:
+        """The answer; ``progress`` is called with the share of the work done."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to run: two scenario texts that share luck, and whether over the joint axes too."""
+    """What to run: scenario texts that share luck, and whether over the joint axes too.
 
-    baseline: Text
-    policy: Text
+    Attributes:
+        texts: two or more; the first is the baseline of what is counted firm by firm.
+        settings: rows, replicates, seed of all.
+        grid: whether the pair is also run at every point of the joint axes.
+    """
+
+    texts: tuple[Text, ...]
     settings: Settings
     grid: bool = False
 
+    @property
+    def baseline(self) -> Text:
+        """The first scenario."""
+        return self.texts[0]
+
+    @property
+    def policy(self) -> Text:
+        """The last scenario: of a pair, the one that is compared with the first."""
+        return self.texts[-1]
+
+    @property
+    def name(self) -> str:
+        """Of what is run, for the page."""
+        return self.policy.name if len(self.texts) == 2 else f"{len(self.texts)} scenarios"
+
     def key(self) -> tuple[object, ...]:
         """What decides the numbers and the words: equal orders have equal results."""
-        pair = [text.scenario() for text in (self.baseline, self.policy)]
-        words = tuple((s.name, s.title) for s in pair)
-        return (*(s.hash() for s in pair), self.settings, self.grid, words)
+        loaded = [text.scenario() for text in self.texts]
+        words = tuple((s.name, s.title) for s in loaded)
+        return (*(s.hash() for s in loaded), self.settings, self.grid, words)
+
+    def perform(self, progress: Callable[[float], None] | None = None) -> Answer:
+        """Run by the path of the command line: ``scenario.loads``, then ``simulate``."""
+        from econsim.experiments import headline
+        from econsim.experiments.simulation import simulate
+        from econsim.results import subset
+
+        loaded = [text.scenario() for text in self.texts]
+        s = self.settings
+        # The same grid as `econsim run`.
+        rows = min(s.rows, headline.GRID_ROWS)
+        replicates = min(s.replicates, headline.GRID_REPLICATES)
+        points = len(headline.LAMBDA_GRID) * len(headline.OPEN_SHARE_GRID)
+        work = (s.rows * s.replicates, points * rows * replicates if self.grid else 0)
+        part = work[0] / (work[0] + work[1])
+
+        def first(share: float) -> None:
+            if progress is not None:
+                progress(part * share)
+
+        def second(share: float) -> None:
+            if progress is not None:
+                progress(part + (1.0 - part) * share)
+
+        main = simulate(*loaded, rows=s.rows, replicates=s.replicates, seed=s.seed, progress=first)
+        grid: dict[str, list[Results]] = {}
+        if self.grid:
+            grid = headline.run_grid(
+                loaded, rows=rows, replicates=replicates, seed=s.seed, progress=second
+            )
+        return Answer(
+            [subset(r, _SHOWN) for r in main],
+            {name: [subset(r, ("size_class",)) for r in group] for name, group in grid.items()},
+        )
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run gives back.
+    """What a run of scenarios gives back.
 
     Attributes:
-        pair: results of the baseline and of the policy.
-        grid: parameter set -> results of both, over the joint axes (may be empty).
+        results: of every scenario, in the order of the order.
+        grid: parameter set -> results of all, over the joint axes (may be empty).
     """
 
-    pair: list[Results]
+    results: list[Results]
     grid: dict[str, list[Results]]
 
-    @property
-    def comparison(self) -> Comparison:
-        """Policy minus baseline."""
+    def comparison(self, base: int = 0, number: int = -1) -> Comparison:
+        """Scenario ``number`` minus scenario ``base``, paired."""
         from econsim.results import compare
 
-        return compare(self.pair[1], self.pair[0])
-
-
-def run(order: Order, progress: Callable[[float], None] | None = None) -> Answer:
-    """Run an order by the path of the command line: ``scenario.loads``, then ``simulate``.
-
-    Args:
-        order: what to run.
-        progress: called with the share of the work done.
-    """
-    from econsim.experiments import headline
-    from econsim.experiments.headline import (
-        GRID_REPLICATES,
-        GRID_ROWS,
-    )  # the same grid as `econsim run`
-    from econsim.experiments.simulation import simulate
-    from econsim.results import subset
-
-    pair = [order.baseline.scenario(), order.policy.scenario()]
-    s = order.settings
-    rows, replicates = min(s.rows, GRID_ROWS), min(s.replicates, GRID_REPLICATES)
-    points = len(headline.LAMBDA_GRID) * len(headline.OPEN_SHARE_GRID)
-    work = (s.rows * s.replicates, points * rows * replicates if order.grid else 0)
-    part = work[0] / (work[0] + work[1])
-
-    def first(share: float) -> None:
-        if progress is not None:
-            progress(part * share)
-
-    def second(share: float) -> None:
-        if progress is not None:
-            progress(part + (1.0 - part) * share)
-
-    main = simulate(*pair, rows=s.rows, replicates=s.replicates, seed=s.seed, progress=first)
-    grid: dict[str, list[Results]] = {}
-    if order.grid:
-        grid = headline.run_grid(
-            pair, rows=rows, replicates=replicates, seed=s.seed, progress=second
-        )
-    return Answer(
-        [subset(r, _SHOWN) for r in main],
-        {name: [subset(r, _SHOWN) for r in group] for name, group in grid.items()},
-    )
+        return compare(self.results[number], self.results[base])
 
 
 # --- the child -------------------------------------------------------------------------------
 
 
-def _work(order: Order, pipe: Connection) -> None:
+def _work(order: Work, pipe: Connection) -> None:
     """What the child process does: report progress, then the answer or why there is none."""
     if hasattr(os, "setsid"):
         os.setsid()  # a group of its own, so that Cancel also ends the processes of the run
@@ -118,7 +143,7 @@ def _work(order: Order, pipe: Connection) -> None:
             pipe.send(("share", share))
 
     try:
-        answer = run(order, report)
+        answer = order.perform(report)
     except MemoryError:
         pipe.send(("failed", "not enough memory: fewer firms or replicates may fit"))
     except ValueError as error:  # the model's own errors, and all that say what is wrong
@@ -156,7 +181,7 @@ class Job:
         seconds: since the start, or taken.
     """
 
-    def __init__(self, order: Order, target: Callable[..., None] = _work) -> None:
+    def __init__(self, order: Work, target: Callable[..., None] = _work) -> None:
         """Start the run.
 
         Args:
@@ -165,7 +190,7 @@ class Job:
         """
         self.order = order
         self.share = 0.0
-        self.answer: Answer | None = None
+        self.answer: Any = None
         self.failure = ""
         self.cancelled = False
         self._begun = time.monotonic()
@@ -224,7 +249,7 @@ class Job:
             self.cancelled = True
             self._finish()
 
-    def _finish(self, answer: Answer | None = None, failure: str = "") -> None:
+    def _finish(self, answer: Any = None, failure: str = "") -> None:
         self.answer, self.failure = answer, failure
         self._taken = self.seconds
         if answer is not None:
@@ -276,4 +301,4 @@ def _end_all() -> None:
 # Runs before multiprocessing's own clean-up at exit, which would wait for the children.
 atexit.register(_end_all)
 
-__all__ = ["Answer", "Job", "Order", "run"]
+__all__ = ["Answer", "Job", "Order", "Work"]

@@ -17,6 +17,7 @@ import numpy as np
 
 import econsim
 from econsim import data, results, scenario
+from econsim.app import preview
 from econsim.app.draft import HEADLINE_PAIRS
 from econsim.experiments import headline
 from econsim.experiments.simulation import simulate
@@ -27,15 +28,23 @@ logger = logging.getLogger(__name__)
 
 #: Where they lie inside the package: one folder for each region.
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "shipped"
-#: Series that the first view shows; the rest is left out to keep the files small.
+#: Series that the pages show; the rest is left out to keep the files small.
 _KEPT = {
     "total": (
         "gdp", "baseline_gdp", "gni", "firms_surplus", "users", "general_users", "open_users",
         "firms", "lost_users", "diverted_users", "gained_users", "open_presence",
-        "closed_price_multiple",
+        "closed_price_multiple", "controlled_users", "consumption", "wages", "rents_foreign",
+        "rents_domestic", "public_spending", "foreign_spending", "ai_spending",
     ),
-    "size_class": ("users", "firms", "lost_users", "diverted_users"),
+    "size_class": (
+        "users", "firms", "lost_users", "diverted_users", "gained_users", "general_users",
+        "open_users", "firms_surplus",
+    ),
+    "sector": ("contribution",),
+    "country": ("survey_users", "survey_firms", "gdp", "baseline_gdp"),
 }  # fmt: skip
+#: Of these only the last December is kept.
+_KEPT_AT_THE_END = ("sector", "country")
 _KEPT_GRID = {"total": ("gdp", "baseline_gdp"), "size_class": ("users", "firms")}
 
 
@@ -78,6 +87,8 @@ def build(folder: str | Path | None = None, regions: Sequence[str] = tuple(HEADL
         grid = headline.run_grid(pair, rows=GRID_ROWS, replicates=GRID_REPLICATES)
         points = [_last_year(_trimmed(r, _KEPT_GRID)) for group in grid.values() for r in group]
         results.save([*main, *points], target / region)
+        logger.info("%s: runs for the preview", region)
+        preview.build(region, target / region)
         logger.info("%s: saved in %s", region, target / region)
     return target
 
@@ -85,6 +96,10 @@ def build(folder: str | Path | None = None, regions: Sequence[str] = tuple(HEADL
 def _trimmed(result: Results, kept: Mapping[str, Sequence[str]]) -> Results:
     """Only the series that are shown."""
     series = {k: v for k, v in result.series.items() if k[0] in kept.get(k[1], ())}
+    for key, values in series.items():
+        if key[1] in _KEPT_AT_THE_END:
+            series[key] = np.full_like(values, np.nan)
+            series[key][:, -1] = values[:, -1]
     labels = {k: v for k, v in result.labels.items() if k in kept}
     return replace(result, series=series, labels=labels)
 

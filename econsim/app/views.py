@@ -1,28 +1,27 @@
-"""The pages: the headline from shipped results, and the result of a policy.
+"""The pages: the headline from shipped results, a policy and its result, what is assumed.
 
 Pages only show: numbers come from :mod:`econsim.results`, figures from :mod:`econsim.figures`,
-runs from :mod:`econsim.app.jobs`.
+runs from :mod:`econsim.app.jobs`.  What is compared, explained, and told of one firm has modules of
+its own.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
 from econsim import figures
 from econsim import parameters as registry
-from econsim.app import builder, draft, shipped
+from econsim.app import builder, comparing, draft, link, session, shipped, stories, understanding
 from econsim.app.draft import Settings
-from econsim.app.jobs import Job, Order
+from econsim.app.exhibits import Exhibit, show, unbroken
+from econsim.app.jobs import Answer, Order
+from econsim.app.link import Link, LinkError
 from econsim.experiments import headline
 from econsim.experiments.simulation import replicate_seed
-from econsim.figures import Figure
 from econsim.results import Comparison, Estimate, ResultsError
 
 logger = logging.getLogger(__name__)
@@ -33,8 +32,10 @@ QUESTION = (
 )
 #: Names of economies; the address of the page carries them too (``?region=US``).
 REGIONS = {"EU27": "EU", "US": "US"}
-#: Results of runs kept for all sessions of a server.
-KEPT_RESULTS = 12
+#: Views, in the order of the tabs; the address of the page carries them (``?view=Compare``).
+VIEWS = (
+    "Headline", "Build a policy", "Compare", "Understand", "One firm", "What is assumed",
+)  # fmt: skip
 #: Assumptions shown on the first view; the answer moves most with these.
 ASSUMPTIONS = (
     "choice.lambda",
@@ -64,27 +65,14 @@ ASSUMED = """
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure and its plotly form, which takes a while to make."""
-
-    figure: Figure
-    chart: Any
-
-    @classmethod
-    def of(cls, figure: Figure) -> Drawn:
-        """Draw a figure for a page, which shows its words as text."""
-        return cls(figure, figure.plotly(heading=False))
-
-
-@dataclass(frozen=True)
 class View:
     """What a page shows of a comparison: figures (drawn once), table, and the year of both."""
 
     comparison: Comparison
     points: list[headline.GridPoint]
-    adoption: Drawn
-    gdp: Drawn
-    grid: Drawn | None
+    adoption: Exhibit
+    gdp: Exhibit
+    grid: Exhibit | None
     lines: list[headline.Line]
     year: int
 
@@ -95,41 +83,12 @@ def view_of(comparison: Comparison, points: Sequence[headline.GridPoint]) -> Vie
     return View(
         comparison,
         list(points),
-        Drawn.of(figures.adoption_by_size(comparison)),
-        Drawn.of(figures.gdp_effect(comparison)),
-        Drawn.of(figures.headline_grid(points, year)) if points else None,
+        Exhibit(figures.adoption_by_size(comparison)),
+        Exhibit(figures.gdp_effect(comparison)),
+        Exhibit(figures.headline_grid(points, year)) if points else None,
         headline.lines(comparison, year),
         year,
     )
-
-
-class Kept:
-    """The latest results of a server by order, for all its sessions."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self._lock = threading.Lock()
-        self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
-
-    def get(self, key: tuple[object, ...]) -> View | None:
-        """The view of an order, if it is kept."""
-        with self._lock:
-            if key in self._views:
-                self._views.move_to_end(key)
-            return self._views.get(key)
-
-    def put(self, key: tuple[object, ...], view: View) -> None:
-        """Keep a view, and drop the oldest beyond KEPT_RESULTS."""
-        with self._lock:
-            self._views[key] = view
-            while len(self._views) > KEPT_RESULTS:
-                self._views.popitem(last=False)
-
-
-@st.cache_resource(show_spinner=False)
-def kept() -> Kept:
-    """The one store of results of this server."""
-    return Kept()
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -139,78 +98,25 @@ def _shipped_view(region: str, folder: str, changed: int) -> tuple[View, tuple[s
     return view_of(found.comparison, found.points), found.reasons
 
 
-# --- runs ------------------------------------------------------------------------------------
+@st.cache_resource(show_spinner=False, max_entries=session.KEPT_ANSWERS)
+def _answer_view(key: str, _answer: Answer) -> View:
+    """View of the answer to an order, drawn once."""
+    points = headline.grid_points(_answer.grid) if _answer.grid else []
+    return view_of(_answer.comparison(), points)
 
 
-def start(order: Order, show: str) -> None:
-    """Start an order, or take its result if it is kept.
-
-    Args:
-        order: what to run.
-        show: name of the place in the session that the result goes to.
-    """
-    state = st.session_state
-    for message in ("failure", "news"):
-        state.pop(message, None)
-    if "job" in state:
-        state.pop("job").cancel()
-    key = order.key()
-    state["wanted"] = (key, show, order)
-    if kept().get(key) is not None:
-        state[show] = (key, order)
-        return
-    state["job"] = Job(order)
-
-
-def watch() -> None:
-    """Progress of the run under way; when it ends, the page is drawn anew."""
-    state = st.session_state
-    job: Job | None = state.get("job")
-    if job is None:
-        return
-    job.poll()
-    if job.running:
-        st.progress(
-            min(job.share, 1.0),
-            text=f"Running {job.order.policy.name}: {job.share:.0%} done, {_time(job)}",
-        )
-        if st.button("Cancel the run", key="cancel"):
-            job.cancel()
-            del state["job"]
-            state["news"] = "The run was cancelled."
-            st.rerun()
-        return
-    del state["job"]
-    key, show, order = state["wanted"]
-    if job.answer is not None:
-        try:
-            points = headline.grid_points(job.answer.grid) if job.answer.grid else []
-            kept().put(key, view_of(job.answer.comparison, points))
-            state[show] = (key, order)
-        except Exception as error:
-            logger.exception("a result cannot be shown")
-            state["failure"] = f"The result cannot be shown: {type(error).__name__}: {error}"
-    else:
-        state["failure"] = f"The run failed: {job.failure}"
-    st.rerun()
-
-
-def _time(job: Job) -> str:
-    """Seconds taken, and about how many more once that can be told."""
-    taken = f"{job.seconds:.0f} s"
-    if job.share < 0.05:
-        return taken
-    left = job.seconds * (1.0 - job.share) / job.share
-    return f"{taken}, about {left:.0f} s to go"
-
-
-def _chosen(show: str) -> tuple[View, Order] | None:
-    """The result in a place of the session, if it is still kept."""
-    if show not in st.session_state:
+def _chosen(place: str) -> tuple[View, Order] | None:
+    """The result in a place of the session, if it is still kept and can be shown."""
+    found = session.shown(place)
+    if found is None:
         return None
-    key, order = st.session_state[show]
-    view = kept().get(key)
-    return None if view is None else (view, order)
+    answer, order, key = found
+    try:
+        return _answer_view(repr(key), answer), order
+    except Exception as error:
+        logger.exception("a result cannot be shown")
+        st.error(f"The result cannot be shown: {type(error).__name__}: {error}")
+        return None
 
 
 # --- showing a comparison --------------------------------------------------------------------
@@ -247,50 +153,12 @@ def span(view: View) -> str:
     )
 
 
-def _unbroken(text: str) -> str:
-    """Text whose numbers stay on one line with their percent signs."""
-    return text.replace(" %", "\u00a0%")
-
-
-def show_figure(drawn: Drawn, key: str) -> None:
-    """A figure with its words, and its data to read and to take away."""
-    figure = drawn.figure
-    st.markdown(f"##### {_unbroken(figure.title)}")
-    st.caption(figure.subtitle)
-    st.plotly_chart(
-        drawn.chart,
-        width="stretch",
-        theme=None,
-        alt=figure.alt,
-        key=f"{key}-chart",
-        config={
-            "displaylogo": False,
-            "modeBarButtons": [["toImage"]],
-            "toImageButtonOptions": {"format": "svg", "filename": figure.name},
-        },
-    )
-    st.caption(figure.note)
-    with st.expander("Data, description and source of this chart"):
-        st.write(figure.alt)
-        st.write(f"Source: {figure.source}")
-        with st.container(horizontal=True):
-            st.download_button(
-                "Data (CSV)", figure.csv, f"{figure.name}.csv", "text/csv",
-                key=f"{key}-csv", on_click="ignore",
-            )  # fmt: skip
-            st.download_button(
-                "Data, words, provenance (JSON)", figure.json, f"{figure.name}.json",
-                "application/json", key=f"{key}-json", on_click="ignore",
-            )  # fmt: skip
-        st.dataframe(figure.data, hide_index=True, height=240)
-
-
 def show_table(view: View) -> None:
     """The headline table: both levels and the paired difference, with intervals."""
     import pandas as pd
 
     c = view.comparison
-    st.markdown(f"##### {view.year} in numbers")
+    st.markdown(f"### {view.year} in numbers")
     change, full = [], []
     for line in view.lines:
         level = "" if line.baseline is None else figures.number(line.baseline)
@@ -337,23 +205,23 @@ def show_comparison(view: View, order: Order | None, key: str) -> None:
         key: begins the keys of its controls.
     """
     c = view.comparison
-    st.markdown(f"#### {_unbroken(sentence(view))}")
+    st.markdown(f"## {unbroken(sentence(view))}")
     st.markdown(
         f"Compared with {figures.titles(c)[1]}. {figures.run_size(c.a)}. {span(view)} "
         f"**{figures.CONDITIONAL}**"
     )
     left, right = st.columns(2, gap="large")
     with left:
-        show_figure(view.adoption, f"{key}-adoption")
+        show(view.adoption, f"{key}-adoption")
     with right:
-        show_figure(view.gdp, f"{key}-gdp")
-        st.markdown("##### What is assumed")
+        show(view.gdp, f"{key}-gdp")
+        st.markdown("### What is assumed")
         st.markdown(ASSUMED)
         st.caption("Values, ranges and sources: under “What is assumed” above.")
     left, right = st.columns(2, gap="large")
     with left:
         if view.grid is not None:
-            show_figure(view.grid, f"{key}-grid")
+            show(view.grid, f"{key}-grid")
         else:
             st.info("This run was made at one point of the joint axes (λ, open share) only.")
     with right:
@@ -367,11 +235,11 @@ def show_reproduction(view: View, order: Order, key: str) -> None:
     with st.expander("Reproduce this"):
         st.write("The same numbers, to the last digit, from the command line:")
         st.code(
-            draft.command(order.baseline, order.policy, order.settings, order.grid),
+            draft.command(order.texts, order.settings, order.grid),
             language="bash", wrap_lines=True,
         )  # fmt: skip
         st.write("or from Python:")
-        st.code(draft.python_code(order.baseline, order.policy, order.settings, view.year))
+        st.code(draft.python_code(order.texts, order.settings, view.year))
         for text in (order.policy, order.baseline):
             note = " (comes with econsim)" if text.shipped else ""
             st.write(f"Scenario file `{text.name}.yaml`{note}:")
@@ -413,8 +281,8 @@ def headline_page(region: str) -> None:
             return
         message = "The shipped results do not belong to the current scenario files: "
         st.warning(f"{message}{'; '.join(reasons)}. The numbers below may differ from a run today.")
-        if st.button("Run the current files", key=f"refresh-{region}", disabled=_busy()):
-            start(_headline_order(names), f"headline-{region}")
+        if st.button("Run the current files", key=f"refresh-{region}", disabled=session.busy()):
+            session.start(_headline_order(names), f"headline-{region}")
             st.rerun()
     if view is not None:
         made_by = None if reasons else _headline_order(names, view)
@@ -427,29 +295,33 @@ def _headline_order(names: tuple[str, str], view: View | None = None) -> Order:
     if view is None:
         run = baseline.scenario().run
         rows = run.firms if isinstance(run.firms, int) else builder.DEFAULT.rows
-        return Order(baseline, policy, Settings(rows, run.replicates, run.seed), grid=True)
+        return Order((baseline, policy), Settings(rows, run.replicates, run.seed), grid=True)
     manifest = view.comparison.a.manifest
     seed = int(manifest["seeds"][0]) // replicate_seed(1, 0)
     settings = Settings(manifest["rows"], view.comparison.a.replicates, seed)
-    return Order(baseline, policy, settings, grid=bool(view.points))
+    return Order((baseline, policy), settings, grid=bool(view.points))
 
 
-def _busy() -> bool:
-    return "job" in st.session_state
+def policy_page(region: str, linked: Link | None, visible: bool) -> None:
+    """Build a policy, run it, see what it does.
 
-
-def policy_page(region: str) -> None:
-    """Build a policy, run it, see what it does."""
+    Args:
+        region: of the economy.
+        linked: what the link that the page was opened with holds.
+        visible: whether this page is looked at; otherwise its form only keeps what is in it.
+    """
     st.write(
         "Start from a scenario, add or change instruments, and apply. Moving a control starts no "
         "run. The policy is compared with its baseline firm by firm, under the same assumptions "
         "and the same luck."
     )
-    order = builder.build(region, busy=_busy())
-    if order is not None:
-        start(order, f"policy-{region}")
+    pressed = builder.build(region, linked, visible)
+    if pressed is not None:
+        order, address = pressed
+        session.start(order, f"policy-{region}")
+        session.write_address(address)
         st.rerun()
-    found = _chosen(f"policy-{region}")
+    found = _chosen(f"policy-{region}") if visible else None
     if found is not None:
         st.divider()
         show_comparison(*found, key=f"policy-{region}")
@@ -460,7 +332,7 @@ def assumptions_page(region: str) -> None:
     import pandas as pd
 
     st.markdown(ASSUMED)
-    st.markdown("##### Numbers that the answer hangs on most")
+    st.markdown("### Numbers that the answer hangs on most")
     values = draft.shipped_text(draft.BASELINES[region]).scenario().values
     rows = []
     for name in ASSUMPTIONS:
@@ -479,11 +351,30 @@ def assumptions_page(region: str) -> None:
     st.caption("All parameters: `econsim parameters`.")
 
 
+def _linked() -> Link | None:
+    """What the address held when the page was opened; a bad one says why and holds nothing."""
+    state = st.session_state
+    if "linked" not in state:
+        state["linked"] = None
+        try:
+            state["linked"] = link.read(st.query_params.to_dict())
+        except LinkError as error:
+            state["link_error"] = f"The link is not accepted: {error}. Nothing of it is used."
+            session.write_address(None)
+    if "link_error" in state:
+        st.error(state["link_error"])
+    found: Link | None = state["linked"]
+    for caution in found.cautions() if found else ():
+        st.warning(caution)
+    return found
+
+
 def main() -> None:
     """The app."""
     st.set_page_config(page_title="econsim: open and closed AI", layout="wide")
     st.title("Open and closed AI models, or closed only?")
     st.markdown(QUESTION)
+    linked = _linked()
     region = st.radio(
         "Economy",
         list(REGIONS),
@@ -492,18 +383,22 @@ def main() -> None:
         key="region",
         bind="query-params",
     )
-    # Always there, so that what comes and goes in it does not move (and so reset) the tabs.
-    with st.container(key="news"):
-        if "failure" in st.session_state:
-            st.error(st.session_state["failure"])
-        if "news" in st.session_state:
-            st.info(st.session_state["news"])
-        if _busy():
-            st.fragment(watch, run_every=0.5)()
-    first, second, third = st.tabs(["Headline", "Build a policy", "What is assumed"], key="pages")
-    with first:
-        headline_page(region)
-    with second:
-        policy_page(region)
-    with third:
-        assumptions_page(region)
+    session.news()
+    held = linked if linked is not None and linked.region == region else None
+    tabs = dict(zip(VIEWS, st.tabs(VIEWS, key="view", bind="query-params"), strict=True))
+    # What has controls is there always, so that it keeps what was entered; charts only if seen.
+    with tabs["Headline"] as tab:
+        if tab.open:
+            headline_page(region)
+    with tabs["Build a policy"] as tab:
+        policy_page(region, held, bool(tab.open))
+    with tabs["Compare"] as tab:
+        comparing.page(region, held, bool(tab.open))
+    with tabs["Understand"] as tab:
+        if tab.open:
+            understanding.page(region)
+    with tabs["One firm"] as tab:
+        stories.page(region, held, bool(tab.open))
+    with tabs["What is assumed"] as tab:
+        if tab.open:
+            assumptions_page(region)

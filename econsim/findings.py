@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from econsim import data, figures
 from econsim import parameters as registry
 from econsim.experiments import calibration, discovery, robustness, scoring, sensitivity
 from econsim.experiments.decomposition import Decomposition
-from econsim.experiments.design import DUMMY
+from econsim.experiments.design import ATTRIBUTES, DUMMY
 from econsim.experiments.headline import LAMBDA, OPEN_SHARE
 from econsim.experiments.store import Responses, Store, StoreError
 from econsim.experiments.study import Kept
@@ -97,6 +97,21 @@ def _title(store: Store, arm: str) -> str:
     return store.study.arms[arm].title.partition(":")[0].strip()
 
 
+def label(factor: str) -> str:
+    """What figures call a factor of a study: its parameter's label."""
+    if factor == DUMMY:
+        return "Dummy, acts on nothing"
+    attribute = ATTRIBUTES.get(factor)  # of an instrument; its lever is called the same
+    parameter = registry.PARAMETERS.get(f"supply.{attribute}" if attribute else factor)
+    return factor if parameter is None else parameter.label
+
+
+def _within(factor: str) -> str:
+    """The same inside a sentence."""
+    name = label(factor)
+    return name[:1].lower() + name[1:]
+
+
 def importance(store: Store, kept: Kept, arm: str, allow_incomplete: bool = False) -> Finding:
     """Which factors move an arm's effect (indices), and which number is worth knowing.
 
@@ -113,12 +128,12 @@ def importance(store: Store, kept: Kept, arm: str, allow_incomplete: bool = Fals
     if clear:
         first = indices.clear()[0]
         share = f" ({100 * first.total:.0f} % of its variance)" if sobol else ""
-        title = f"{what[:1].upper()}{what[1:]}: {first.factor} matters most{share}"
+        title = f"{what[:1].upper()}{what[1:]}: {_within(first.factor)} matters most{share}"
     drawn = figures.rows(
         "sensitivity",
         [
             Row(
-                i.factor, i.total, i.total - i.total_error, i.total + i.total_error,
+                label(i.factor), i.total, i.total - i.total_error, i.total + i.total_error,
                 text=f"{i.total:.2g} ± {i.total_error:.1g}", faint=i.factor not in clear,
             )
             for i in indices.indices
@@ -161,14 +176,14 @@ def information(
     title = f"No one number would clearly narrow the band of {what}"
     if best is not None:
         title = (
-            f"Knowing {best.factor} would narrow the band of {what} most, by "
+            f"Knowing {_within(best.factor)} would narrow the band of {what} most, by "
             f"{100 * best.shrink:.0f} %"
         )
     drawn = figures.rows(
         "value_of_information",
         [
             Row(
-                i.factor, 100 * i.shrink, 100 * i.low, 100 * i.high,
+                label(i.factor), 100 * i.shrink, 100 * i.low, 100 * i.high,
                 text=f"{100 * i.shrink:.0f} %", faint=not i.clear,
             )
             for i in value
@@ -342,7 +357,7 @@ def reversal(
     """When the baseline does not win: where an arm's effect reaches the threshold.
 
     Raises:
-        StoreError, DiscoveryError: incomplete, or too few cases of one kind.
+        StoreError: incomplete.
     """
     found = store.responses(kept, allow_incomplete=allow_incomplete)
     names, samples, effects = sensitivity.independent(found, arm)
@@ -362,9 +377,9 @@ def reversal(
         high = limits.high if limits and math.isfinite(limits.high) else top
         left, right = (100.0 * (v - bottom) / reach for v in (low, high))
         text = f"{low:.3g} to {high:.3g}" if limits else "any"
-        row = Row(name, (left + right) / 2, left, right, 0.0, 100.0, text, limits is None)
+        row = Row(label(name), (left + right) / 2, left, right, 0.0, 100.0, text, limits is None)
         rows.append((limits is None, i, row))
-    where = ", ".join(r.parameter for r in box.restrictions)
+    where = ", ".join(_within(r.parameter) for r in box.restrictions)
     words = _words(
         store, found,
         f"{event}: {100 * box.cases / box.points:.0f} % of futures"
@@ -407,7 +422,9 @@ def tornado(store: Store, kept: Kept, arm: str, allow_incomplete: bool = False) 
     """
     found = store.responses(kept, allow_incomplete=allow_incomplete)
     names, samples, effects = sensitivity.independent(found, arm)
-    swings = sensitivity.swings(names, samples, effects)
+    swings = [
+        replace(s, factor=label(s.factor)) for s in sensitivity.swings(names, samples, effects)
+    ]
     what = f"the effect of '{arm}' on {kept.words()}"
     head = f"{what[:1].upper()}{what[1:]}"
     clear = [s for s in swings if s.clear]
@@ -415,8 +432,11 @@ def tornado(store: Store, kept: Kept, arm: str, allow_incomplete: bool = False) 
     title = f"{head}: no factor moves it clearly"
     if clear:
         first = clear[0]
-        title = f"{head} moves most with {first.factor}: {first.low:.3g} where it is low, "
-        title += f"{first.high:.3g} where it is high"
+        moved_by = first.factor[:1].lower() + first.factor[1:]
+        title = (
+            f"{head} moves most with {moved_by}: {first.low:.3g} where it is low, "
+            f"{first.high:.3g} where it is high"
+        )
     known = effects[np.isfinite(effects)]
     return figures.tornado(
         "tornado", swings, float(known.mean()), unit,

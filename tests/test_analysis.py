@@ -146,12 +146,15 @@ def test_discovery_recovers_a_planted_box_and_says_how_stable_it_is() -> None:
     assert "a below 0.3" in told and "c above 0." in told and "resamples" in told
 
 
-def test_discovery_refuses_too_few_cases() -> None:
+def test_discovery_tells_no_range_from_too_few_cases() -> None:
     x = uniform(100, 2)
-    with pytest.raises(discovery.DiscoveryError, match="0 of 100 points"):
-        discovery.discover(["a", "b"], x, np.zeros(100, dtype=bool))
-    with pytest.raises(discovery.DiscoveryError, match="98 of 100"):
-        discovery.discover(["a", "b"], x, np.arange(100) > 1)
+    for cases, told in (
+        (np.zeros(100, dtype=bool), "it happens in 0 of 100 futures (0 %)."),
+        (np.arange(100) > 1, "in 98 of 100 futures (98 %): too few of one kind to tell where."),
+    ):
+        box = discovery.discover(["a", "b"], x, cases)
+        assert not box.restrictions and box.mass == 1.0
+        assert box.sentence("it happens").lower().endswith(told)
 
 
 # --- Shapley ------------------------------------------------------------------------------------

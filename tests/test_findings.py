@@ -86,11 +86,12 @@ def test_sensitivity_names_what_matters_and_what_is_worth_knowing(
     assert code == 0
     assert "choice.lambda" in shown and "knowing choice.lambda would narrow it most" in shown
     drawn = json.loads((out / "sensitivity.json").read_text(encoding="utf-8"))
-    assert "choice.lambda matters most" in drawn["title"]
+    assert "users lost, not diverted (λ) matters most" in drawn["title"]
     assert drawn["provenance"]["scenario_hashes"]
     rows = {r["label"]: r for r in drawn["data"]}
-    assert rows["choice.lambda"]["value"] == pytest.approx(1.0, abs=0.05)
-    assert rows["benefit.saving"]["faint"] and rows["dummy"]["faint"]
+    assert rows["Users lost, not diverted (λ)"]["value"] == pytest.approx(1.0, abs=0.05)
+    assert rows["Saving on a task done with AI"]["faint"]
+    assert rows["Dummy, acts on nothing"]["faint"]
     page = (out / "sensitivity.html").read_text(encoding="utf-8")
     assert "plotly.min.js" in page and "https://cdn" not in page
     assert (out / "finding.txt").read_text(encoding="utf-8").strip() in shown
@@ -127,10 +128,10 @@ def test_discovery_tells_when_the_diverse_ecosystem_does_not_win(
     assert code == 0
     assert "'diverse' does not beat 'restrictive' in Gross national income, 2035 in 7" in shown
     assert "choice.lambda below 0.4" in shown and "of resamples" in shown
-    code, _, err = call(
+    code, shown, _ = call(
         capsys, "discover", str(store.folder), "--outcome", "gni", "--threshold", "3"
     )
-    assert code == 2 and "0 of 200 points are cases" in err
+    assert code == 0 and "or more in Gross national income, 2035 in 0 of 200 futures" in shown
 
 
 def test_ranking_says_regret_and_break_even(

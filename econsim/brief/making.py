@@ -236,7 +236,7 @@ def gather(
         scenarios: the scenario and the baseline, where known.
         command: words that make the brief again.
     """
-    found = shipped.findings(comparison)
+    found = shipped.of_pair(comparison)
     drawn, missing = figures.of_comparison(comparison, points)
     absent = {k: v for k, v in missing.items() if k not in found}
     return Evidence(comparison, points, drawn, absent, found, scenarios, command)

@@ -20,7 +20,6 @@ import numpy as np
 
 from econsim import draws
 from econsim.experiments.design import DUMMY, StudyError
-from econsim.results import ResultsError
 
 #: Share of points that a peel takes off, and least share that a box holds.
 PEEL, LEAST_MASS = 0.05, 0.05
@@ -30,10 +29,8 @@ CUT = 0.02
 SIGNIFICANT = 0.05
 #: A parameter belongs to the answer if it is restricted in at least this share of resamples.
 STABLE = 0.5
-
-
-class DiscoveryError(ResultsError):
-    """Too few cases, or too few points, to say when something happens."""
+#: With fewer cases, or fewer points that are none, no range is told.
+FEWEST = 5
 
 
 @dataclass(frozen=True)
@@ -105,6 +102,9 @@ class Box:
             f"{event[:1].upper()}{event[1:]} in {self.cases:,} of {self.points:,} futures "
             f"({share:.0f} %)"
         )
+        if min(self.cases, self.points - self.cases) < FEWEST:
+            none = self.cases in (0, self.points)
+            return f"{head}{'.' if none else ': too few of one kind to tell where.'}"
         if not self.restrictions:
             loose = f" stably (found, but not stable: {', '.join(self.unstable)})"
             return f"{head}; no range tells where{loose if self.unstable else ''}."
@@ -226,7 +226,6 @@ def discover(
         progress: called with the share of the work done.
 
     Raises:
-        DiscoveryError: fewer than five cases, or fewer than five that are none.
         StudyError: samples and cases do not fit together.
     """
     if samples.shape != (len(cases), len(names)):
@@ -238,10 +237,9 @@ def discover(
     names, x = [names[i] for i in keep], np.asarray(samples[:, keep], dtype=float)
     y = np.asarray(cases, dtype=bool)
     count, total = len(y), int(y.sum())
-    if total < 5 or count - total < 5:
-        raise DiscoveryError(
-            f"{total} of {count} points are cases of interest: PRIM needs at least 5 of each kind"
-        )
+    if min(total, count - total) < FEWEST:
+        all_points = (total / max(count, 1),) * 2
+        return Box(total, count, (), (), 1.0, (1.0, 1.0), all_points[0], all_points, 1.0, 0)
     bottom, top = x.min(axis=0), x.max(axis=0)
     low, high = _find(x, y, threshold, bottom, top)
     lows, highs, outside = [], [], []

@@ -29,6 +29,7 @@ from econsim.figures.panels import (
     Series,
     ink_on,
     legible,
+    padded,
     shade,
     span,
     spread,
@@ -359,7 +360,9 @@ def _rows(place: _Place, panel: Rows) -> None:
             )
         )  # fmt: skip
         place.beside(-number, shown, colour)
-    _listed(place, [r.label for r in panel.rows], {})
+    ends = [v for r in panel.rows for v in (r.value, r.low, r.high, r.wide_low, r.wide_high)]
+    ends += [panel.line] if panel.line is not None else []
+    _listed(place, [r.label for r in panel.rows], {"range": list(padded(ends, zero=False))})
     if panel.line is not None:
         place.upright(panel.line)
 
@@ -406,7 +409,9 @@ def _bars(place: _Place, panel: Bars) -> None:
                 type="line", x0=row[-1].end, x1=row[-1].end, xref=place.x, y0=-number - 0.31,
                 y1=-number - 0.69, yref=place.y, line={"color": MUTED, "width": 1},
             )  # fmt: skip
-    _listed(place, [r[0].label for r in rows], {}, [r[0].bold for r in rows])
+    ends = [v for bar in panel.bars for v in (bar.start, bar.end, bar.low, bar.high)]
+    reach = {"range": list(padded(ends, zero=False))}
+    _listed(place, [r[0].label for r in rows], reach, [r[0].bold for r in rows])
     place.chart.update_layout(barmode="overlay")
     if panel.line is not None:
         place.upright(panel.line)
@@ -480,7 +485,10 @@ def _contour(place: _Place, panel: Contour) -> None:
             )
         )  # fmt: skip
     x, y = _titles(panel.x_title, panel.y_title)
-    place.axes({"showgrid": False, **x}, {"showgrid": False, **y})
+    place.axes(
+        {"showgrid": False, "range": [panel.x[0], panel.x[-1]], **x},
+        {"showgrid": False, "range": [panel.y[0], panel.y[-1]], **y},
+    )
 
 
 def _points(place: _Place, panel: Points) -> None:
@@ -509,7 +517,9 @@ def _points(place: _Place, panel: Points) -> None:
         place.add(
             go.Scatter(
                 x=[dot.x], y=[dot.y], mode="markers+text" if dot.text else "markers",
-                text=[_html(dot.text)], textposition="middle right",
+                text=[_html(dot.text)],
+                # Words stay inside the panel.
+                textposition="middle left" if 4 * dot.x > left + 3 * right else "middle right",
                 textfont={"size": 12, "color": dot.colour}, name=dot.label,
                 marker={
                     "color": "white" if dot.hollow else dot.colour, "size": 8,
@@ -544,7 +554,8 @@ def _map(place: _Place, panel: Map) -> None:
                 hoverinfo="name", hoverlabel={"namelength": -1},
             )
         )  # fmt: skip
-    # The bar that explains the colours, and its words.
+    # The bar that explains the colours, and its words, beside its own map.
+    lowest, highest = place.chart.layout[f"yaxis{place.suffix}"].domain
     place.add(
         go.Scatter(
             x=[None], y=[None], mode="markers", hoverinfo="skip", name="scale",
@@ -552,7 +563,8 @@ def _map(place: _Place, panel: Map) -> None:
                 "color": [low], "cmin": low, "cmax": high, "colorscale": _colorscale(panel.scale),
                 "showscale": True,
                 "colorbar": {
-                    "thickness": 12, "len": 0.6, "outlinewidth": 0,
+                    "thickness": 12, "len": 0.6 * (highest - lowest), "outlinewidth": 0,
+                    "y": (lowest + highest) / 2,
                     "tickvals": [t for t, _ in panel.ticks],
                     "ticktext": [_html(w) for _, w in panel.ticks],
                     "tickfont": {"size": 12, "color": MUTED},

@@ -345,7 +345,8 @@ def prices(comparison: Comparison) -> Figure:
     here, there = (r.yearly("closed_price", year) for r in (comparison.a, comparison.b))
     dearer = estimate(100.0 * (here / there - 1.0), "percent")
     start, key = policy_start(comparison), arms(comparison)
-    rows: list[dict[str, Any]] = []
+    of = {"panel": "difference", "scenario": comparison.a.scenario, "outcome": "closed_price"}
+    rows: list[dict[str, Any]] = tidy(of, [str(year)], [dearer])
     panels: list[Any] = []
     ends = []
     for name, heading, smooth in (
@@ -373,7 +374,8 @@ def prices(comparison: Comparison) -> Figure:
     mine_title, theirs = titles(comparison)
     return compose(
         comparison, "prices", found=found,
-        subtitle="Price of closed models and payments above reference prices",
+        subtitle="Price of closed models, multiple of reference, and payments above reference "
+        f"prices, {comparison.a.unit('rents_foreign')}",
         alt=f"Line charts of both scenarios. In {year}, {theirs} and {mine_title}: "
         f"{'; '.join(ends)}. Price of closed models: difference {told(dearer)}.",
         rows=rows, panels=panels,

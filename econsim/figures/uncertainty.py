@@ -326,8 +326,8 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
     )
     return compose(
         main, "joint_contour", found=found,
-        subtitle=f"Paired differences in {year} over the two numbers that data on use do not "
-        "identify",
+        subtitle=f"Paired differences in {year}, use in percentage points and GDP in "
+        f"{main.a.unit('gdp')}, over the two numbers that data on use do not identify",
         alt=f"Contour maps. {'. '.join(alts)}.",
         rows=rows, panels=panels,
         note=f"Lines between the {len(places)} places that were run are interpolated. Point: "

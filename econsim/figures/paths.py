@@ -366,6 +366,7 @@ def prices(comparison: Comparison) -> Figure:
         )  # fmt: skip
         ends.append(f"{outcome(name).label}: {number(levels[0])} and {number(levels[1])} {unit}")
     rents = comparison.difference("rents_foreign", year)
+    rows += tidy({**of, "outcome": "rents_foreign"}, [str(year)], [rents])
     dear = finding(dearer, "price of closed models", year)
     if abs(dearer.high - dearer.low) < 1e-9:
         # Luck does not reach the price: an interval without width tells nothing.

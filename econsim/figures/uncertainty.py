@@ -28,7 +28,7 @@ from econsim.figures.panels import (
     Rows,
 )
 from econsim.figures.paths import CLOSED, compose, tidy, told
-from econsim.figures.studies import Words, source_of_study
+from econsim.figures.studies import Words, source_of_study, subtitle_of_study
 from econsim.figures.words import (
     CONDITIONAL,
     PERSONS,
@@ -149,7 +149,8 @@ def kinds_of_uncertainty(
     return compose(
         comparison, "kinds_of_uncertainty",
         found=f"{'; '.join(clauses)} of uncertainty in {year}",
-        subtitle=f"Paired differences in {year} with three kinds of uncertainty kept apart",
+        subtitle=f"Paired differences in {year} with three kinds of uncertainty kept apart, "
+        f"{'; '.join(dict.fromkeys(s.unit for s in spreads))}",
         alt=f"Rows with ranges. {'. '.join(alts)}.",
         rows=rows, panels=panels,
         note=f"Luck: 80 % of single runs at one parameter set. Parameters: middle 80 % of "
@@ -366,7 +367,7 @@ def _of_study(
     return Figure(
         name=name,
         title=words.title,
-        subtitle=words.caution + words.subtitle,
+        subtitle=subtitle_of_study(words),
         alt=f"{words.caution}{alt}",
         note=f"{words.caution}{words.note}{more} {CONDITIONAL}",
         source=source_of_study(words),

@@ -115,7 +115,9 @@ PLANTED: dict[str, list[Plant]] = {
     ],
     "digits": [
         lambda f: replace(f, title=f.title.replace("3.0", f"{-f.data['mean'].iloc[-2]:.7f}")),
-        lambda f: with_series(f, replace(lines(f).series[0], end=f"{-f.data['mean'].iloc[-2]:.8f}")),
+        lambda f: with_series(
+            f, replace(lines(f).series[0], end=f"{-f.data['mean'].iloc[-2]:.8f}")
+        ),
     ],
     "subtitle": [
         lambda f: replace(f, subtitle=f.subtitle.replace("EUR billion per year", "money")),

@@ -27,6 +27,8 @@ from econsim.figures.panels import (
     Points,
     Rows,
     Series,
+    ink_on,
+    legible,
     padded,
     shade,
     span,
@@ -328,7 +330,7 @@ def _areas(place: _Place, panel: Areas) -> None:
     pixel = panel.top / place.height
     sizes = [15.0 * pixel * (1 + a.label.count("\n")) for a in panel.areas]
     for height, area in zip(spread(middles, sizes, 0.0, panel.top), panel.areas, strict=True):
-        place.beside(height, area.label, area.colour)
+        place.beside(height, area.label, legible(area.colour))
     place.start(panel.start, panel.start_words, on_top=True)
 
 
@@ -534,10 +536,11 @@ def _map(place: _Place, panel: Map) -> None:
     import plotly.graph_objects as go
 
     low, high = span((s.value for s in panel.shapes), panel.scale)
+    fills = []
     for shape in panel.shapes:
-        colour = GRID_LINE
-        if math.isfinite(shape.value):
-            colour = shade(panel.scale, (shape.value - low) / (high - low))
+        share = (shape.value - low) / (high - low)
+        colour = shade(panel.scale, share) if math.isfinite(share) else GRID_LINE
+        fills.append(colour)
         x: list[float | None] = []
         y: list[float | None] = []
         for ring in shape.rings:
@@ -569,12 +572,12 @@ def _map(place: _Place, panel: Map) -> None:
             },
         )
     )  # fmt: skip
-    for shape in panel.shapes:
+    for shape, colour in zip(panel.shapes, fills, strict=True):
         if shape.short:
             x_middle, y_middle = shape.middle()
             place.note(
                 shape.short, x=x_middle, y=y_middle, xref=place.x, yref=place.y,
-                font={"size": 11, "color": INK},
+                font={"size": 11, "color": ink_on(colour)},
             )  # fmt: skip
     left, bottom, right, top = panel.box()
     hidden = {"visible": False}

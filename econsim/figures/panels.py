@@ -621,6 +621,30 @@ def shade(scale: str, share: float) -> str:
     return "#" + "".join(f"{round(a + part * (b - a)):02X}" for a, b in pairs)
 
 
+def contrast(a: str, b: str) -> float:
+    """Contrast ratio of two colours as WCAG 2 defines it, 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        shares = [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+        red, green, blue = (
+            s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def legible(colour: str) -> str:
+    """A colour for words on white: itself, or that of notes where it is too pale."""
+    return colour if contrast(colour, "#FFFFFF") >= 3.0 else MUTED
+
+
+def ink_on(ground: str) -> str:
+    """The colour of words on a ground: dark or white, whichever is read more easily."""
+    return INK if contrast(INK, ground) >= contrast("#FFFFFF", ground) else "#FFFFFF"
+
+
 # --- JSON ----------------------------------------------------------------------------------------
 
 

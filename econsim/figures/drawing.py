@@ -466,8 +466,8 @@ def _contour(place: _Place, panel: Contour) -> None:
                     "type": "constraint", "operation": "=", "value": level, "showlabels": True,
                     "labelfont": {"size": 12, "color": INK},
                 },
-                line={"color": INK, "width": 1.2, "smoothing": 0}, showscale=False, hoverinfo="skip",
-                name=f"{level:g}",
+                line={"color": INK, "width": 1.2, "smoothing": 0}, showscale=False,
+                hoverinfo="skip", name=f"{level:g}",
             )
         )  # fmt: skip
     for mark in panel.places:

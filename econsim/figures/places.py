@@ -144,7 +144,12 @@ def member_states(comparison: Comparison) -> Figure:
         ordered = sorted(gaps.items(), key=lambda i: (i[1].mean, i[0]))
         listed = "; ".join(f"{sheet.states[c].name} {number(g)}" for c, g in ordered)
         clauses.append(
-            counted([(g, sheet.states[c].name) for c, g in gaps.items()], subject, "member states")
+            counted(
+                [(g, sheet.states[c].name) for c, g in gaps.items()],
+                subject,
+                "member state",
+                "member states",
+            )
         )
         alts.append(f"{heading}, from least to most: {listed}")
     return compose(
@@ -159,6 +164,16 @@ def member_states(comparison: Comparison) -> Figure:
     )  # fmt: skip
 
 
+#: Square kilometres from which a state has room for its code.
+_ROOM = 75_000.0
+
+
+def _is_large(state: State) -> bool:
+    ring = state.rings[0]
+    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2.0 >= _ROOM
+
+
 def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) -> Map:
     """The map of one outcome: colours only where the interval holds no zero."""
     shapes = []
@@ -168,7 +183,7 @@ def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) ->
         shapes.append(
             Shape(
                 state.name, state.rings, math.nan if unclear else gap.mean,
-                f"{number(gap)} ({interval(gap)})", code,
+                f"{number(gap)} ({interval(gap)})", code if _is_large(state) else "",
             )
         )  # fmt: skip
     known = [s.value for s in shapes if math.isfinite(s.value)] or [0.0]

@@ -429,15 +429,13 @@ def _cells(place: _Place, panel: Cells) -> None:
     import plotly.graph_objects as go
 
     low, high = span((v for row in panel.values for v in row), panel.scale)
-    # Paler than the whole scale: words are written in the cells.
-    reach = 0.35 * (high - low) / (2 if panel.scale == "diverging" else 1)
     place.add(
         go.Heatmap(
             z=[[v if math.isfinite(v) else None for v in row] for row in panel.values],
             x=list(panel.columns), y=list(panel.rows),
             text=[[_html(t) for t in row] for row in panel.texts], texttemplate="%{text}",
             textfont={"size": 13, "color": INK}, colorscale=_colorscale(panel.scale),
-            zmin=low - reach * (panel.scale == "diverging"), zmax=high + reach, showscale=False,
+            zmin=low, zmax=high, showscale=False,
             xgap=2, ygap=2, hovertemplate="%{y}, %{x}<br>%{text}<extra></extra>",
         )
     )  # fmt: skip
@@ -536,11 +534,9 @@ def _map(place: _Place, panel: Map) -> None:
     import plotly.graph_objects as go
 
     low, high = span((s.value for s in panel.shapes), panel.scale)
-    fills = []
     for shape in panel.shapes:
         share = (shape.value - low) / (high - low)
         colour = shade(panel.scale, share) if math.isfinite(share) else GRID_LINE
-        fills.append(colour)
         x: list[float | None] = []
         y: list[float | None] = []
         for ring in shape.rings:
@@ -572,12 +568,12 @@ def _map(place: _Place, panel: Map) -> None:
             },
         )
     )  # fmt: skip
-    for shape, colour in zip(panel.shapes, fills, strict=True):
+    for shape in panel.shapes:
         if shape.short:
             x_middle, y_middle = shape.middle()
             place.note(
                 shape.short, x=x_middle, y=y_middle, xref=place.x, yref=place.y,
-                font={"size": 11, "color": ink_on(colour)},
+                font={"size": 11, "color": INK},
             )  # fmt: skip
     left, bottom, right, top = panel.box()
     hidden = {"visible": False}

@@ -35,7 +35,6 @@ from econsim.figures.panels import (
     Points,
     Rows,
     Series,
-    ink_on,
     legible,
     shade,
     span,
@@ -715,9 +714,6 @@ def _cells(sheet: _Sheet, panel: Cells, frame: _Frame) -> None:
     axes.set_xlim(0, columns)
     axes.set_ylim(0, rows)
     low, high = span((v for row in panel.values for v in row), panel.scale)
-    # Paler than the whole scale: words are written in the cells.
-    reach = 0.35 * (high - low) / (2 if panel.scale == "diverging" else 1)
-    low, high = low - reach * (panel.scale == "diverging"), high + reach
     bottom = frame.corner[1] + frame.height
     for row, name in enumerate(panel.rows):
         y = frame.down(row + 0.5, 0, rows)
@@ -837,6 +833,22 @@ def _points(sheet: _Sheet, panel: Points, frame: _Frame) -> None:
             )  # fmt: skip
 
 
+def _short_words(sheet: _Sheet, panel: Map, frame: _Frame) -> None:
+    """Short words on areas, the largest first; one that has no room left is not written."""
+    left, bottom, right, top = panel.box()
+    taken: list[tuple[float, float, float]] = []
+    high = _LEADING * FOOT
+    for shape in sorted(panel.shapes, key=lambda s: s.size(), reverse=True):
+        if not shape.short:
+            continue
+        across, up = shape.middle()
+        x, y = frame.across(across, left, right), frame.down(up, bottom, top)
+        half = _width(shape.short, FOOT) / 2
+        if all(abs(y - v) > high or abs(x - u) > half + w + 0.4 for u, v, w in taken):
+            taken.append((x, y, half))
+            sheet.words(x, y, shape.short, FOOT, INK, across="center", up="center")
+
+
 def _map(sheet: _Sheet, panel: Map, frame: _Frame) -> None:
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
@@ -853,13 +865,7 @@ def _map(sheet: _Sheet, panel: Map, frame: _Frame) -> None:
             *(Path([*ring, ring[0]], closed=True) for ring in shape.rings)
         )
         axes.add_patch(PathPatch(outline, facecolor=fill, edgecolor=MUTED, linewidth=0.35))
-        if shape.short:
-            x, y = shape.middle()
-            sheet.words(
-                frame.across(x, left, right), frame.down(y, bottom, top), shape.short, FOOT,
-                ink_on(fill),
-                across="center", up="center",
-            )  # fmt: skip
+    _short_words(sheet, panel, frame)
     # The bar that explains the colours.
     x = frame.corner[0] + frame.inner + 2.0
     tall = 0.5 * frame.height

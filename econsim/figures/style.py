@@ -78,6 +78,8 @@ def lint(figure: Figure, anew: Figure | None = None, width: float = paper.FULL) 
 # --- words ---------------------------------------------------------------------------------------
 
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?(?![\w])")
+#: What is counted, not measured.
+_COUNTED = "replicates?|firms|member states|sectors|size classes|points|places|futures|clear"
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
@@ -132,9 +134,8 @@ def _tokens(figure: Figure, text: str) -> list[str]:
     for group in sorted({*PERSONS.values(), *PERSONS, HEADLINE_GROUP}, key=len, reverse=True):
         text = re.sub(rf"(?<![\d.]){re.escape(group)}(?= (persons|or)|:|\)|;|,| and)", " ", text)
     text = re.sub(r"\b(80|90|95) % (interval|band)", " ", text)
-    text = re.sub(
-        r"\b\d[\d,]* of (the )?[\d,]+\b|\bn = [\d,]+|\b[\d,]+ (replicates?|firms)\b", " ", text
-    )
+    text = re.sub(r"\b\d[\d,]* of (the )?[\d,]+\b|\bn = [\d,]+", " ", text)
+    text = re.sub(rf"\b[\d,]+ ({_COUNTED})\b", " ", text)
     text = re.sub(r"(?<!\d)(?:19|20)\d\d(-\d\d)?(?!\d|\.\d)", " ", text)
     return _NUMBER.findall(text)
 

@@ -129,7 +129,7 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
     )  # fmt: skip
     who = f"firms with {PERSONS[HEADLINE_GROUP]} persons"
     if all(e.mean == 0.0 for e in ends.values()):
-        found = f"no {who.replace('firms', 'firm')} is lost, diverted or gained in {year}"
+        found = f"no difference in who uses AI among {who} in {year}: none lost, diverted or gained"
     else:
         sides = [
             f"{number(e)} % {words}"

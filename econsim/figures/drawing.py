@@ -27,7 +27,6 @@ from econsim.figures.panels import (
     Points,
     Rows,
     Series,
-    ink_on,
     legible,
     padded,
     shade,

@@ -104,7 +104,7 @@ def _outlines(path: str) -> Outlines:
 
 #: What the maps show: outcome, heading, subject of a sentence.
 _MAPS = (
-    ("survey_use", "AI use of firms with 10 or more persons, points", "AI use"),
+    ("survey_use", "AI use as surveyed (10+ persons), points", "AI use"),
     ("gdp_gain", "GDP, points of GDP without general-purpose AI", "GDP"),
 )
 
@@ -164,16 +164,6 @@ def member_states(comparison: Comparison) -> Figure:
     )  # fmt: skip
 
 
-#: Square kilometres from which a state has room for its code.
-_ROOM = 75_000.0
-
-
-def _is_large(state: State) -> bool:
-    ring = state.rings[0]
-    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
-    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2.0 >= _ROOM
-
-
 def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) -> Map:
     """The map of one outcome: colours only where the interval holds no zero."""
     shapes = []
@@ -183,7 +173,7 @@ def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) ->
         shapes.append(
             Shape(
                 state.name, state.rings, math.nan if unclear else gap.mean,
-                f"{number(gap)} ({interval(gap)})", code if _is_large(state) else "",
+                f"{number(gap)} ({interval(gap)})", code,
             )
         )  # fmt: skip
     known = [s.value for s in shapes if math.isfinite(s.value)] or [0.0]

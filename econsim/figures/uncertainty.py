@@ -29,7 +29,7 @@ from econsim.figures.panels import (
     Rows,
 )
 from econsim.figures.paths import CLOSED, compose, tidy, told
-from econsim.figures.studies import Words, source_of_study
+from econsim.figures.studies import Words, source_of_study, subtitle_of_study
 from econsim.figures.words import (
     CONDITIONAL,
     PERSONS,
@@ -426,7 +426,7 @@ def _of_study(
     return Figure(
         name=name,
         title=words.title,
-        subtitle=words.caution + words.subtitle,
+        subtitle=subtitle_of_study(words),
         alt=f"{words.caution}{alt}",
         note=f"{words.caution}{words.note}{more} {CONDITIONAL}",
         source=source_of_study(words),

@@ -185,6 +185,10 @@ class Document:
     missing: Mapping[str, str] = field(default_factory=dict)
     language: str = "en"
 
+    def certificate(self, file: str) -> dict[str, Any]:
+        """The provenance as a file of that name carries it."""
+        return {**self.provenance, "made_by": {**self.provenance["made_by"], "file": file}}
+
     def figures(self) -> list[Figure]:
         """Its figures, in order."""
         return [b.figure for b in walk(self.blocks) if isinstance(b, Picture)]

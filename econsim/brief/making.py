@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -26,7 +25,7 @@ from econsim.brief.content import (
 from econsim.brief.evidence import Evidence, Voice
 from econsim.experiments.headline import GridPoint
 from econsim.experiments.store import Store
-from econsim.figures import Figure
+from econsim.figures import Figure, export
 from econsim.results import Comparison, Results
 from econsim.scenario import Scenario
 
@@ -154,25 +153,10 @@ def certificate(evidence: Evidence, form: str) -> dict[str, Any]:
     points = [r for p in evidence.points for r in (p.comparison.b, p.comparison.a)]
     return {
         "made_by": {"kind": "brief", "form": form, "command": evidence.command},
-        **birth([c.b, c.a], points),
+        "kept": extent(c.a),
+        "findings": {name: f.digest() for name, f in sorted(evidence.findings.items())},
         "made_with": libraries(),
-        "findings": {n: digest_of(f) for n, f in sorted(evidence.findings.items())},
-    }
-
-
-def birth(pair: Sequence[Results], points: Sequence[Results]) -> dict[str, Any]:
-    """Birth certificate of results: each by scenario and parameters, definitions and data once."""
-    main = pair[0].manifest
-    return {
-        "econsim": main.get("econsim"),
-        "data_hash": main.get("data_hash"),
-        "data_tables": dict(main.get("data_tables", {})),
-        "scenarios": {
-            r.scenario: r.manifest["definition"] for r in pair if "definition" in r.manifest
-        },
-        "kept": extent(pair[1]),
-        "results": [_certificate(r) for r in pair],
-        "points": [_certificate(r) for r in points],
+        **figures.provenance(c.b, c.a, *points),
     }
 
 
@@ -215,11 +199,6 @@ def _certificate(result: Results) -> dict[str, Any]:
         "parameter_set": result.parameter_set,
         **{k: result.manifest[k] for k in kept if k in result.manifest},
     }
-
-
-def digest_of(figure: Figure) -> str:
-    """SHA-256 of a figure's words and drawn data."""
-    return hashlib.sha256(figure.json().encode("utf-8")).hexdigest()
 
 
 def gather(
@@ -265,17 +244,15 @@ def write(
     Raises:
         OSError: the machine said no (permission, disk).
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
     refused: dict[str, str] = {}
     if "iamc" in formats and comparison is None:
         refused["iamc"] = "a study has no yearly values for an IAMC table"
-    for name, content in files(documents, formats, comparison):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        written.append(path)
+    made = dict(files(documents, formats, comparison))
+    places: dict[str, dict[str, bytes]] = {}
+    for name, content in made.items():
+        where, _, stem = name.rpartition("/")
+        places.setdefault(where, {})[stem] = content
+    written = [p for where, part in places.items() for p in export.write(Path(folder) / where, part)]
     return written, refused
 
 
@@ -298,4 +275,4 @@ def files(
         if "xlsx" in formats:
             yield f"{document.name}.xlsx", tables.xlsx(document)
     if "iamc" in formats and comparison is not None:
-        yield "iamc.xlsx", tables.iamc(comparison, documents[0].provenance)
+        yield "iamc.xlsx", tables.iamc(comparison, documents[0].certificate("iamc.xlsx"))

@@ -28,7 +28,7 @@ from econsim.experiments.simulation import replicate_seed, simulate_many
 from econsim.figures import export
 from econsim.parameters import ParameterError
 from econsim.policy import PolicyError
-from econsim.results import DEFAULT_SET, Comparison, Results, compare
+from econsim.results import DEFAULT_SET, Comparison, Results, ResultsError, compare
 from econsim.scenario import Run, Scenario, ScenarioError, Strict, differences
 
 #: Differences that are told one by one.
@@ -37,8 +37,8 @@ TOLD = 6
 Progress = Callable[[float], None]
 
 
-class VerificationError(ValueError):
-    """A file that carries no provenance, or one that cannot be followed."""
+class VerificationError(ResultsError):
+    """A file whose provenance cannot be followed."""
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from econsim.figures import Figure
+from econsim.results import ResultsError
 
 #: A number as a reader sees it in a text.
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
-class BriefError(ValueError):
+class BriefError(ResultsError):
     """What was asked for cannot be made into a brief; the message says why."""
 
 

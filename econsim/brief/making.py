@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from econsim import figures
-from econsim.brief import annex, sections, shipped, studies
+from econsim.brief import annex, archives, sections, shipped, studies
 from econsim.brief.content import (
     Block,
+    BriefError,
     Document,
     Heading,
     Paragraph,
@@ -26,6 +27,7 @@ from econsim.brief.evidence import Evidence, Voice
 from econsim.experiments.headline import GridPoint
 from econsim.experiments.store import Store
 from econsim.figures import Figure, export
+from econsim.parameters import nearest
 from econsim.results import Comparison, Results
 from econsim.scenario import Scenario
 
@@ -224,36 +226,59 @@ def gather(
 # --- Files -----------------------------------------------------------------------------------------
 
 
+def formats_named(text: str) -> tuple[str, ...]:
+    """Formats given with commas between, in the order of :data:`FORMATS`.
+
+    Raises:
+        BriefError: one is unknown; the nearest is offered.
+    """
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    for name in names:
+        if name not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise BriefError(f"unknown format '{name}'{nearest(name, FORMATS)} ({known})")
+    if not names:
+        raise BriefError(f"no format given ({', '.join(FORMATS)})")
+    return tuple(f for f in FORMATS if f in names)
+
+
 def write(
     documents: Sequence[Document],
     folder: str | Path,
     formats: Sequence[str] = FORMATS,
-    comparison: Comparison | None = None,
-) -> tuple[list[Path], Mapping[str, str]]:
+    evidence: Evidence | None = None,
+    *,
+    archive: bool = False,
+) -> tuple[list[Path], dict[str, str]]:
     """Write documents and their tables.
 
     Args:
         documents: brief, annex.
         folder: where to; made if it is not there.
         formats: some of :data:`FORMATS`.
-        comparison: whose yearly values go into the IAMC table.
+        evidence: of the comparison, for the IAMC table and the archive.
+        archive: whether to add ``archive.zip``.
 
     Returns:
-        The files, and what could not be written -> why.
+        The files, and what could not be made -> why.
 
     Raises:
+        econsim.results.ResultsError: a name is taken by a file that is not of econsim.
         OSError: the machine said no (permission, disk).
     """
-    refused: dict[str, str] = {}
-    if "iamc" in formats and comparison is None:
-        refused["iamc"] = "a study has no yearly values for an IAMC table"
+    missing = {k: v for document in documents for k, v in document.missing.items()}
+    if "iamc" in formats and evidence is None:
+        missing["iamc"] = "a study has no yearly values for an IAMC table"
+    comparison = None if evidence is None else evidence.comparison
     made = dict(files(documents, formats, comparison))
+    if archive and evidence is not None:
+        made["archive.zip"] = archives.crate(documents, made, evidence)
     places: dict[str, dict[str, bytes]] = {}
     for name, content in made.items():
         where, _, stem = name.rpartition("/")
         places.setdefault(where, {})[stem] = content
     written = [p for where, part in places.items() for p in export.write(Path(folder) / where, part)]
-    return written, refused
+    return written, missing
 
 
 def files(

@@ -173,6 +173,7 @@ class Document:
         quotes: what the numbers of the text are.
         provenance: of everything in it.
         footer: on every page.
+        compact: whether it is set closely, to fit on few pages.
         missing: what it should hold and does not -> why.
     """
 
@@ -183,6 +184,7 @@ class Document:
     quotes: tuple[Quote, ...]
     provenance: Mapping[str, Any]
     footer: str = ""
+    compact: bool = False
     missing: Mapping[str, str] = field(default_factory=dict)
     language: str = "en"
 

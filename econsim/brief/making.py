@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from econsim import figures
-from econsim.brief import annex, archives, sections, shipped, studies
+from econsim.brief import annex, archives, numbers, sections, shipped, studies
 from econsim.brief.content import (
     Block,
     BriefError,
@@ -26,15 +26,18 @@ from econsim.brief.content import (
 from econsim.brief.evidence import Evidence, Voice
 from econsim.experiments.headline import GridPoint
 from econsim.experiments.store import Store
-from econsim.figures import Figure, export
+from econsim.figures import export
 from econsim.parameters import nearest
 from econsim.results import Comparison, Results
 from econsim.scenario import Scenario
 
 #: What can be written.
 FORMATS = ("pdf", "html", "csv", "xlsx", "iamc")
-#: Figures of the short form, in order of preference.
-SHORT_FIGURES = ("gdp_effect", "adoption_by_size")
+#: Figures of the two forms, in order; the archive holds all that can be drawn.
+SHORT_FIGURES = ("gdp_effect",)
+LONG_FIGURES = (
+    "gdp_effect", "adoption_by_size", "lost_and_diverted", "winners_and_losers", "headline_grid",
+)  # fmt: skip
 
 
 def of_comparison(evidence: Evidence, long: bool = True) -> Document:
@@ -48,23 +51,21 @@ def of_comparison(evidence: Evidence, long: bool = True) -> Document:
         UnsoundError: a number of the text is not in the results (a defect).
     """
     voice = Voice(evidence.comparison)
-    blocks: list[Block] = [*sections.lead(voice)]
-    table = sections.numbers.headline_table(voice)
-    note = Paragraph(sections.uncertainty_note(voice), "small")
-    asked = sections.question(voice, evidence, long)
-    pictures = [Picture(f) for f in _chosen(evidence, long)]
-    decided = sections.deciding(voice, evidence, long)
-    turned = sections.reversal(voice, evidence, long)
-    gained = sections.gains(voice, evidence, long)
-    beside = sections.published(voice, long)
-    box = sections.method(voice, long)
-    blocks += [note, *asked, Heading("The headline in numbers")]
-    blocks += [table] if table is not None else []
-    if long:
-        blocks += [Heading("Figures"), *pictures] if pictures else []
-    else:
-        blocks += pictures
-    blocks += [*gained, *decided, *turned, *beside, box]
+    table = numbers.headline_table(voice)
+    blocks: list[Block] = [
+        *sections.lead(voice),
+        Paragraph(sections.uncertainty_note(voice), "small"),
+        *sections.question(voice, evidence, long),
+        Heading("The headline in numbers"),
+        *([table] if table is not None else []),
+        *_pictures(evidence, LONG_FIGURES[:2] if long else SHORT_FIGURES),
+        *sections.gains(voice, evidence, long),
+        *(_pictures(evidence, LONG_FIGURES[2:]) if long else []),
+        *sections.deciding(voice, evidence, long),
+        *sections.reversal(voice, evidence, long),
+        *sections.published(voice, long),
+        sections.method(voice, long),
+    ]
     # Last, so that they can name everything that was found missing above.
     blocks += sections.limits(voice, evidence, long)
     blocks += sections.sources(voice, evidence, long)
@@ -78,11 +79,9 @@ def _title(voice: Voice) -> Phrase:
     return Phrase(f"{mine.text}: {found.text}", {**mine.values, **found.values})
 
 
-def _chosen(evidence: Evidence, long: bool) -> list[Figure]:
-    if long:
-        return list(evidence.figures)
+def _pictures(evidence: Evidence, names: Sequence[str]) -> list[Picture]:
     by_name = {f.name: f for f in evidence.figures}
-    return [by_name[n] for n in SHORT_FIGURES if n in by_name][:1]
+    return [Picture(by_name[n]) for n in names if n in by_name]
 
 
 def annex_of(evidence: Evidence) -> Document:
@@ -114,6 +113,7 @@ def _finished(
         blocks=tuple(blocks),
         quotes=tuple(voice.said.quotes),
         provenance=certificate(evidence, form),
+        compact=form == "short",
         footer="A conditional comparison under stated assumptions, not a forecast.",
         missing={**evidence.missing_figures, **voice.missing},
     )

@@ -67,6 +67,7 @@ def _files(document: Document) -> dict[str, bytes]:
         "kicker": document.kicker,
         "language": document.language,
         "footer": document.footer,
+        "compact": document.compact,
         "provenance": provenance,
         "blocks": [plain(b) for b in document.blocks],
     }

@@ -11,7 +11,10 @@ nothing in it is executed, and no path in it is followed.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -31,6 +34,8 @@ from econsim.policy import PolicyError
 from econsim.results import DEFAULT_SET, Comparison, Results, ResultsError, compare
 from econsim.scenario import Run, Scenario, ScenarioError, Strict, differences
 
+#: What an archive says of itself.
+CRATE = "ro-crate-metadata.json"
 #: Differences that are told one by one.
 TOLD = 6
 
@@ -120,7 +125,7 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     """Whether a file is what its provenance makes here and now.
 
     Args:
-        path: SVG, PNG, PDF, HTML, CSV, JSON or XLSX of a figure or a brief.
+        path: SVG, PNG, PDF, HTML, CSV, JSON or XLSX of a figure or a brief, or its archive.
         progress: called with the share of the work done.
 
     Raises:
@@ -130,6 +135,8 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     """
     path = Path(path)
     carried = export.provenance_of(path)
+    if path.suffix.lower() == ".zip":
+        return _archive(path, progress)
     given = _checked(path, carried)
     found = _inputs(given)
     if found:
@@ -391,6 +398,31 @@ def _restamped(made: Mapping[str, Any], carried: Mapping[str, Any]) -> dict[str,
         results.append({**ours, **kept})
     changed = {"made_with": carried["made_with"]} if "made_with" in carried else {}
     return {**made, "results": results, **changed}
+
+
+def _archive(path: Path, progress: Progress | None) -> Verdict:
+    """Every file of an archive against its listed hash, then the brief in it made anew."""
+    found = []
+    with zipfile.ZipFile(path) as archive:
+        if sum(info.file_size for info in archive.infolist()) > export.LARGEST_FILE:
+            raise VerificationError(f"{path}: larger than any archive of econsim")
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    entities = json.loads(contents[CRATE])["@graph"]
+    listed = {e["@id"]: e["sha256"] for e in entities if "sha256" in e}
+    for name in sorted({*listed, *contents} - {CRATE}):
+        if name not in contents or name not in listed:
+            found.append(f"'{name}' is {'listed' if name in listed else 'there'} only")
+        elif hashlib.sha256(contents[name]).hexdigest() != listed[name]:
+            found.append(f"'{name}' is not the file that the archive lists")
+    briefs = [n for n in contents if Path(n).parent == Path(".") and Path(n).stem == "brief"]
+    if found or not briefs:
+        return Verdict(tuple(found or ["no brief in the archive"])[:TOLD], "nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        inner = Path(folder) / Path(briefs[0]).name
+        inner.write_bytes(contents[briefs[0]])
+        verdict = verify(inner, progress)
+    told = tuple(f"{briefs[0]}: {text}" for text in verdict.differences)
+    return Verdict(told, f"{briefs[0]} ({verdict.rebuilt}); hashes of {len(listed)} files")
 
 
 # --- Comparing bytes -------------------------------------------------------------------------------

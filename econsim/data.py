@@ -742,14 +742,25 @@ def digest(folder: str | Path | None = None, leave_out: Sequence[str] = ()) -> s
     Files enter in the order of their names, each with its name and its bytes; line ends are
     normalised first so that a checkout on another system gives the same hash.
     """
-    base = _base_folder() if folder is None else Path(folder)
     total = hashlib.sha256()
-    for path in sorted(base.glob("*.csv"), key=lambda item: item.name):
-        if path.stem in leave_out:
-            continue
-        content = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        total.update(path.name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
+    for path, content in _contents(folder):
+        if path.stem not in leave_out:
+            total.update(path.name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
     return total.hexdigest()
+
+
+def digests(folder: str | Path | None = None) -> dict[str, str]:
+    """Table -> first half of the SHA-256 (hex) of its bytes, to name the one that has changed."""
+    return {p.stem: hashlib.sha256(content).hexdigest()[:32] for p, content in _contents(folder)}
+
+
+def _contents(folder: str | Path | None) -> list[tuple[Path, bytes]]:
+    """The shipped tables in the order of their names, line ends normalised."""
+    base = _base_folder() if folder is None else Path(folder)
+    return [
+        (path, path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        for path in sorted(base.glob("*.csv"), key=lambda item: item.name)
+    ]
 
 
 # --------------------------------------------------------------------------------------------

@@ -381,14 +381,16 @@ def reversal(
 
 def mechanisms(found: Decomposition, region: str, provenance: dict[str, Any]) -> Figure:
     """The parts of a decomposition as a waterfall that ends at the whole."""
-    parts = [Part(p.mechanism.replace("_", " "), p.value, p.acts) for p in found.parts]
-    largest = found.parts[0]
-    head = f"{found.label}, {found.year}, {found.scenario} against {found.reference}: "
-    told = f"{found.whole.text()} {found.whole.unit}; largest part: "
-    told += f"{largest.mechanism.replace('_', ' ')} {largest.value.text()}"
-    acting = sum(p.acts for p in found.parts)
+    parts = [Part(p.mechanism.replace("_", " ").capitalize(), p.value, p.acts) for p in found.parts]
+    told = "no difference: no mechanism acts"
+    if any(p.acts for p in parts):
+        told = (
+            f"{found.whole.text()} {found.whole.unit}; largest part: {parts[0].label.lower()} "
+            f"{parts[0].value.text()}"
+        )
     words = Words(
-        head + (told if acting else "no difference: no mechanism acts"),
+        f"{found.label}, {found.year}, {found.scenario} against {found.reference}: "
+        + figures.minus(told),
         f"Shapley values of mechanisms, {found.label}, {found.year}, {found.whole.unit}.",
         f"n = {found.whole.n} paired replicates; lines at the ends of bars: 95 % intervals (Monte "
         f"Carlo noise). Parts add up to the whole for every seed (largest gap {found.worst:.1g}).",

@@ -153,6 +153,8 @@ def manifest(scenario: Scenario, rows: int | str, seeds: Sequence[int]) -> dict[
         "discount_rate": scenario.values["economy.discount_rate"],
         "cost_of_funds": scenario.values["accounts.marginal_cost_of_funds"],
         "data_hash": data.digest(),
+        "data_tables": data.digests(),
+        "definition": scenario.canonical(),
         "econsim": econsim.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

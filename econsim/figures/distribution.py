@@ -24,7 +24,7 @@ from econsim.figures.words import (
     last_year,
     number,
 )
-from econsim.results import Comparison, Estimate, ResultsError, estimate, outcome
+from econsim.results import CONFIDENCE, Comparison, Estimate, ResultsError, estimate, outcome
 
 #: What sections of the economy (NACE Rev. 2) are called on figures.
 SECTORS = {
@@ -56,10 +56,14 @@ _FLOWS = (
 def december(
     comparison: Comparison, name: str, by: str, group: str, year: int, unit: str
 ) -> Estimate:
-    """Paired difference of an outcome in December of a year (flows: at a yearly rate)."""
+    """Paired difference of an outcome in December of a year (flows: at a yearly rate).
+
+    Sums over the cells of a group differ by rounding where no firm does: that is no difference.
+    """
     month = 12 * (year - FIRST_YEAR) + 11
     here, there = (r.values(name, by, group)[:, month] for r in (comparison.a, comparison.b))
-    return estimate(here - there, unit)
+    alike = np.abs(here - there) <= 1e-12 * np.maximum(np.abs(here), np.abs(there))
+    return estimate(np.where(alike, 0.0, here - there), unit)
 
 
 def lost_and_diverted(comparison: Comparison) -> Figure:
@@ -125,7 +129,7 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
     )  # fmt: skip
     who = f"firms with {PERSONS[HEADLINE_GROUP]} persons"
     if all(e.mean == 0.0 for e in ends.values()):
-        found = f"none of {who} lost, diverted or gained in {year}"
+        found = f"no {who.replace('firms', 'firm')} is lost, diverted or gained in {year}"
     else:
         sides = [
             f"{number(e)} % {words}"
@@ -227,11 +231,15 @@ def winners_and_losers(comparison: Comparison) -> Figure:
 def counted(gaps: Sequence[tuple[Estimate, str]], subject: str, groups: str) -> str:
     """In how many groups something is clearly lower or higher, and where most.
 
+    Of many intervals some hold no zero by chance: as few as that make no pattern.
+
     Args:
         gaps: difference and name of each group.
         subject: what differs.
         groups: what groups are called, in the plural.
     """
+    from scipy.stats import binom
+
     if all(g.mean == 0.0 for g, _ in gaps):
         return f"no difference in {subject} in any of {len(gaps)} {groups}"
     ordered = _ordered(gaps)
@@ -243,15 +251,21 @@ def counted(gaps: Sequence[tuple[Estimate, str]], subject: str, groups: str) -> 
         )
     losing = [(g, label) for g, label in ordered if g.high < 0.0]
     winning = [(g, label) for g, label in ordered[::-1] if g.low > 0.0]
-    if not losing and not winning:
+    clear = len(losing) + len(winning)
+    if not clear:
         return f"no clear difference in {subject} in any of {len(gaps)} {groups}"
+    if clear <= binom.ppf(CONFIDENCE, len(gaps), 1.0 - CONFIDENCE):
+        return (
+            f"no clear pattern in {subject} over {len(gaps)} {groups} ({clear} clear, as chance "
+            "alone may show)"
+        )
     parts = [
-        f"{way} in {len(side)} of {len(gaps)} {groups} (most: {side[0][1]}, "
-        f"{amount(number(side[0][0]), side[0][0].unit)})"
+        f"{way} in {len(side)} of {len(gaps)} {groups} ({'most: ' if len(side) > 1 else ''}"
+        f"{side[0][1]}, {amount(number(side[0][0]), side[0][0].unit)})"
         for way, side in (("lower", losing), ("higher", winning))
         if side
     ]
-    return f"{subject} clearly {' and '.join(parts)}"
+    return f"{subject} {' and '.join(parts)}"
 
 
 __all__ = ["SECTORS", "counted", "december", "lost_and_diverted", "winners_and_losers"]

@@ -27,6 +27,7 @@ from econsim.figures.panels import (
     Points,
     Rows,
     Series,
+    shade,
     span,
     spread,
     years,
@@ -521,14 +522,12 @@ def _points(place: _Place, panel: Points) -> None:
 
 def _map(place: _Place, panel: Map) -> None:
     import plotly.graph_objects as go
-    from plotly.colors import sample_colorscale
 
     low, high = span((s.value for s in panel.shapes), panel.scale)
     for shape in panel.shapes:
         colour = GRID_LINE
         if math.isfinite(shape.value):
-            share = (shape.value - low) / (high - low)
-            colour = sample_colorscale(_colorscale(panel.scale), [share])[0]
+            colour = shade(panel.scale, (shape.value - low) / (high - low))
         x: list[float | None] = []
         y: list[float | None] = []
         for ring in shape.rings:
@@ -560,11 +559,10 @@ def _map(place: _Place, panel: Map) -> None:
     )  # fmt: skip
     for shape in panel.shapes:
         if shape.short:
-            ring = max(shape.rings, key=_area)
+            x_middle, y_middle = shape.middle()
             place.note(
-                shape.short, x=(min(p[0] for p in ring) + max(p[0] for p in ring)) / 2,
-                y=(min(p[1] for p in ring) + max(p[1] for p in ring)) / 2, xref=place.x,
-                yref=place.y, font={"size": 11, "color": INK},
+                shape.short, x=x_middle, y=y_middle, xref=place.x, yref=place.y,
+                font={"size": 11, "color": INK},
             )  # fmt: skip
     left, bottom, right, top = panel.box()
     hidden = {"visible": False}
@@ -572,12 +570,6 @@ def _map(place: _Place, panel: Map) -> None:
         {"range": [left, right], **hidden},
         {"range": [bottom, top], "scaleanchor": place.x, "scaleratio": 1, **hidden},
     )
-
-
-def _area(ring: Sequence[tuple[float, float]]) -> float:
-    """Area within an outline."""
-    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
-    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2.0
 
 
 _DRAW: dict[type, Any] = {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from econsim.figures import drawing
+from econsim.figures import drawing, export, paper
+from econsim.figures.export import FORMATS
 from econsim.figures.panels import decode, encode
 from econsim.results import Results, ResultsError
 
@@ -61,9 +64,77 @@ class Figure:
             drawing.add_heading(chart, self.title, self.subtitle, foot)
         return chart
 
+    def files(
+        self, formats: Sequence[str] = FORMATS, width: float = paper.FULL
+    ) -> dict[str, bytes]:
+        """The figure as the contents of files, by format: the same bytes every time.
+
+        Args:
+            formats: of ``svg``, ``png``, ``pdf``, ``html``, ``csv``, ``json``.
+            width: of drawings, millimetres (:data:`paper.FULL`, :data:`paper.HALF`).
+
+        Raises:
+            ResultsError: an unknown format.
+        """
+        wanted = export.formats_named(formats)
+        drawings = [f for f in ("svg", "png", "pdf") if f in wanted]
+        if "html" in wanted and "svg" not in wanted:
+            drawings.append("svg")  # a page shows it
+        digest = self.digest()
+        certificates = {f: self._certificate(f, width, digest) for f in (*drawings, "html")}
+        made = paper.files(
+            self, drawings, width, {f: export.carried(c) for f, c in certificates.items()}
+        )
+        if "html" in wanted:
+            words = {key: getattr(self, key) for key in _WORDS}
+            drawing = made["svg"].decode("utf-8")
+            page = export.html(words, drawing, self.data, certificates["html"])
+            made["html"] = page.encode("utf-8")
+        if "csv" in wanted:
+            made["csv"] = self.csv().encode("utf-8")
+        if "json" in wanted:
+            made["json"] = self.json().encode("utf-8")
+        return {f: made[f] for f in wanted}
+
+    def save(
+        self,
+        folder: str | Path,
+        formats: Sequence[str] = FORMATS,
+        width: float = paper.FULL,
+    ) -> list[Path]:
+        """Write the figure as files ``NAME.FORMAT`` into a folder, made if need be.
+
+        Args:
+            folder: where to.
+            formats, width: as for :meth:`files`.
+
+        Raises:
+            ResultsError: an unknown format, or a name taken by a file that is not of econsim;
+                nothing is written.
+            OSError: the machine said no.
+        """
+        made = self.files(formats, width)
+        return export.write(folder, {f"{self.name}.{f}": content for f, content in made.items()})
+
+    def svg(self, width: float = paper.FULL) -> str:
+        """The figure as SVG, ``width`` millimetres wide."""
+        return self.files(("svg",), width)["svg"].decode("utf-8")
+
+    def _certificate(self, kind: str, width: float | None, digest: str) -> dict[str, Any]:
+        """What a file of the figure carries: how it was made, and of which runs."""
+        return {"made_by": self._made_by(kind, width), "drawn": digest, **self.provenance}
+
+    def _made_by(self, kind: str, width: float | None = None) -> dict[str, Any]:
+        sized = {} if width is None else {"width": width}
+        return {"kind": "figure", "figure": self.name, "file": f"{self.name}.{kind}", **sized}
+
+    def digest(self) -> str:
+        """SHA-256 of words, data and panels: equal figures have equal ones."""
+        return hashlib.sha256(self.json().encode("utf-8")).hexdigest()
+
     def csv(self) -> str:
-        """The drawn data as CSV; numbers read back exactly."""
-        return str(self.data.to_csv(index=False, lineterminator="\n"))
+        """The drawn data as CSV, provenance in the first line; numbers read back exactly."""
+        return export.csv(self.data, self._certificate("csv", None, self.digest()))
 
     def json(self) -> str:
         """The whole figure as JSON; :meth:`from_json` makes it again. Missing numbers are null."""
@@ -73,6 +144,7 @@ class Figure:
         content = {
             "figure": self.name,
             **{key: getattr(self, key) for key in _WORDS},
+            "made_by": self._made_by("json"),
             "provenance": dict(self.provenance),
             "columns": self.columns,
         }
@@ -124,14 +196,29 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def provenance(*results: Results) -> dict[str, Any]:
-    """Birth certificate of a figure: that of each of its results."""
+def provenance(*results: Results, **arguments: Any) -> dict[str, Any]:
+    """Birth certificate of a figure: that of each of its results.
+
+    Args:
+        results: that the figure draws.
+        arguments: what else decided what is drawn, such as ``year``.
+    """
     kept = (
-        "region", "scenario_hash", "parameters", "rows", "seeds", "months", "data_hash", "econsim",
-        "numpy", "python",
+        "title", "region", "scenario_hash", "parameters", "rows", "seeds", "months",
+        "policy_start", "data_hash", "econsim", "numpy", "python",
     )  # fmt: skip
+    # What a scenario is in full stands once, however many points of a grid it was run at.
+    definitions = {
+        r.scenario: r.manifest["definition"]
+        for r in reversed(results)
+        if "definition" in r.manifest
+    }
+    tables = results[0].manifest.get("data_tables")
     return {
         "n": results[0].replicates,
+        **({"arguments": arguments} if arguments else {}),
+        **({"scenarios": definitions} if definitions else {}),
+        **({"data_tables": tables} if tables else {}),
         "results": [
             {
                 "scenario": r.scenario,

@@ -62,7 +62,7 @@ def of_comparison(
         "member_states": lambda: member_states(comparison),
         "kinds_of_uncertainty": lambda: kinds_of_uncertainty(spreads, comparison),
         "headline_grid": lambda: headline_grid(points),
-        "joint_contour": lambda: joint_contour(points, _known(priors)),
+        "joint_contour": lambda: joint_contour(points, priors or {}),
         "policy_ranking": lambda: policy_ranking([comparison, *others]),
     }
     drawn: list[Figure] = []
@@ -76,12 +76,6 @@ def of_comparison(
     have = {f.name for f in drawn}
     reasons |= {name: why for name, why in _OF_STUDIES.items() if name not in have}
     return drawn, reasons
-
-
-def _known(priors: Mapping[str, Prior] | None) -> Mapping[str, Prior]:
-    if priors is None or not {"lambda", "open_share"} <= set(priors):
-        raise ResultsError("contours mark the priors of lambda and the open share: give them")
-    return priors
 
 
 __all__ = ["of_comparison"]

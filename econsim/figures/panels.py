@@ -483,6 +483,21 @@ class Shape(_Strict):
     text: str = ""
     short: str = ""
 
+    def middle(self) -> tuple[float, float]:
+        """Centre of gravity of the largest outline, where a short word goes."""
+
+        def parts(ring: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+            area = across = up = 0.0
+            for a, b in zip(ring, [*ring[1:], ring[0]], strict=True):
+                cross = a[0] * b[1] - b[0] * a[1]
+                area += cross / 2.0
+                across += (a[0] + b[0]) * cross / 6.0
+                up += (a[1] + b[1]) * cross / 6.0
+            return area, across, up
+
+        area, across, up = max(map(parts, self.rings), key=lambda p: abs(p[0]))
+        return across / area, up / area
+
 
 @dataclass(frozen=True)
 class Map(_Strict):
@@ -593,10 +608,17 @@ def spread(
     return result
 
 
-def mixed(colour: str, share: float) -> str:
-    """A colour over white: ``share`` of it, the rest white."""
-    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(share * p + (1.0 - share) * 255):02X}" for p in parts)
+def shade(scale: str, share: float) -> str:
+    """The colour at a share (0 to 1) of a scale."""
+    colours = SCALES[scale]
+    position = min(max(share, 0.0), 1.0) * (len(colours) - 1)
+    first = min(int(position), len(colours) - 2)
+    part = position - first
+    pairs = [
+        (int(colours[first][i : i + 2], 16), int(colours[first + 1][i : i + 2], 16))
+        for i in (1, 3, 5)
+    ]
+    return "#" + "".join(f"{round(a + part * (b - a)):02X}" for a, b in pairs)
 
 
 # --- JSON ----------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ from econsim.figures.words import (
     source_of,
     titles,
 )
-from econsim.results import Comparison, Estimate, estimate, outcome
+from econsim.results import Comparison, Estimate, Results, estimate, outcome
 
 #: Colours of open, of closed and of no general-purpose AI.
 OPEN, CLOSED, NONE = "#0B6E75", "#C8571B", "#D5DBDE"
@@ -138,9 +138,9 @@ def compose(
     months = months_of(comparison)
     return Figure(
         name=name,
-        title=f"{mine}: {found}",
-        subtitle=f"{subtitle}; baseline “{theirs}”; {place(comparison.a)}, {months[0]} to "
-        f"{months[-1]}.",
+        title=f"{clipped(mine, 72)}: {found}",
+        subtitle=f"{subtitle}; baseline “{clipped(theirs, 72)}”; {place(comparison.a)}, "
+        f"{months[0]} to {months[-1]}.",
         alt=f"{alt} n = {comparison.a.replicates}.",
         note=f"{note} {note_of(comparison.a)}".strip(),
         source=source_of(comparison.a),
@@ -154,12 +154,20 @@ def _monthly(draws: np.ndarray, unit: str) -> list[Estimate]:
     return [estimate(draws[:, m], unit) for m in range(draws.shape[1])]
 
 
+def _nothing(result: Results, name: str) -> np.ndarray:
+    """Months in which some replicate has nothing to take a share of, ``ndarray[months]``."""
+    below = outcome(name).denominator
+    if below is None:
+        return np.zeros(result.months, dtype=bool)
+    return np.asarray((result.series[below, "total"][:, :, 0] == 0.0).any(axis=0))
+
+
 def _both(
     comparison: Comparison, name: str, smooth: bool = False
 ) -> tuple[Series, Series, list[dict[str, Any]], tuple[Estimate, Estimate]]:
     """Lines of an outcome in the baseline and in the scenario, their rows, the last year's levels.
 
-    A flow is smoothed over twelve months where asked.
+    A flow is smoothed over twelve months where asked; a share of nothing is left out.
     """
     year = last_year(comparison.a)
     rows: list[dict[str, Any]] = []
@@ -169,7 +177,7 @@ def _both(
     for result, level, (label, colour) in zip(
         (comparison.b, comparison.a), levels, marks, strict=True
     ):
-        values = result.values(name)
+        values = np.where(_nothing(result, name), np.nan, result.values(name))
         bands = _monthly(trailing_year(values) if smooth else values, result.unit(name))
         fixed = {"panel": name, "scenario": result.scenario, "outcome": name}
         rows += tidy(fixed, months_of(comparison), bands)
@@ -235,9 +243,11 @@ def option_shares(comparison: Comparison) -> Figure:
             tuple(lines), start=start, zero=True, height=170.0,
         )
     )  # fmt: skip
-    who = f"firms with {PERSONS[HEADLINE_GROUP]} persons"
+    who = f"firms ({PERSONS[HEADLINE_GROUP]} persons)"
     found = finding(gaps[2], f"share of {who} without general-purpose AI", year)
-    found += f"; {brief(gaps[0], 'use of open models')}; {brief(gaps[1], 'of closed models')}"
+    found += (
+        f"; {brief(gaps[0], 'share on open models')}; {brief(gaps[1], 'share on closed models')}"
+    )
     ends = [
         f"{label}: {number(estimate(there[:, -1], unit))} % and "
         f"{number(estimate(here[:, -1], unit))} %, difference {told(gap)}"
@@ -347,9 +357,11 @@ def prices(comparison: Comparison) -> Figure:
         )  # fmt: skip
         ends.append(f"{outcome(name).label}: {number(levels[0])} and {number(levels[1])} {unit}")
     rents = comparison.difference("rents_foreign", year)
-    found = f"{finding(dearer, 'price of closed models', year)}; " + brief(
-        rents, "mark-ups paid abroad"
-    )
+    dear = finding(dearer, "price of closed models", year)
+    if abs(dearer.high - dearer.low) < 1e-9:
+        # Luck does not reach the price: an interval without width tells nothing.
+        dear = dear.partition(" (")[0]
+    found = f"{dear}; {brief(rents, 'mark-ups paid abroad')}"
     mine_title, theirs = titles(comparison)
     return compose(
         comparison, "prices", found=found,
@@ -392,8 +404,7 @@ def sovereignty(comparison: Comparison) -> Figure:
             "scenario": f"{comparison.a.scenario} minus {comparison.b.scenario}",
         }  # fmt: skip
         rows += tidy(fixed, [str(year)], [gap])
-        shown = [v for s in (base, mine) for v in s.values]
-        low, high = padded(shown, zero=False)
+        low, high = padded((v for s in (base, mine) for v in s.values), zero=False)
         panels.append(
             Lines(
                 heading, comparison.a.unit(name), months, (base, mine),
@@ -409,8 +420,7 @@ def sovereignty(comparison: Comparison) -> Figure:
             tuple(row(outcome(n).label, g) for (n, *_), g in zip(_DEPENDENCE, gaps, strict=True)),
         )
     )  # fmt: skip
-    clauses = [brief(g, s) for (*_, s), g in zip(_DEPENDENCE[1:], gaps[1:], strict=True)]
-    found = f"{finding(gaps[0], _DEPENDENCE[0][2], year)}; {'; '.join(clauses)}"
+    found = f"{finding(gaps[0], _DEPENDENCE[0][2], year)}; {brief(gaps[1], _DEPENDENCE[1][2])}"
     mine_title, theirs = titles(comparison)
     return compose(
         comparison, "sovereignty", found=found,

@@ -158,7 +158,7 @@ def member_states(comparison: Comparison) -> Figure:
         subtitle=f"Paired differences by member state, percentage points, December {year}",
         alt=f"Two maps of the European Union. {'. '.join(alts)}.",
         rows=rows, panels=panels,
-        note="Codes in brackets: the interval holds zero; of 27 about one is clear by chance. "
+        note="Grey: the interval holds zero; of 27 about one is clear by chance. "
         "Structures of member states are "
         "derived from few published figures: patterns, not country studies. Map: "
         f"{sheet.source}; Malta is drawn larger than it is.",
@@ -166,19 +166,22 @@ def member_states(comparison: Comparison) -> Figure:
 
 
 def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) -> Map:
-    """The map of one outcome, other countries behind."""
-    shapes = [Shape("other countries", sheet.land, math.nan)]
+    """The map of one outcome: colours only where the interval holds no zero."""
+    shapes = []
     for code, gap in gaps.items():
         state = sheet.states[code]
-        text = f"{state.name}: {number(gap)} ({interval(gap)})"
-        short = f"({code})" if holds_zero(gap) else code
-        shapes.append(Shape(state.name, state.rings, gap.mean, text, short))
-    reach = max(abs(g.mean) for g in gaps.values())
-    low, high = (min(g.mean for g in gaps.values()), max(g.mean for g in gaps.values()))
-    edges = sorted({v for v in (low, 0.0, high) if reach > 0.0} or {0.0})
+        unclear = holds_zero(gap) and gap.mean != 0.0
+        shapes.append(
+            Shape(
+                state.name, state.rings, math.nan if unclear else gap.mean,
+                f"{number(gap)} ({interval(gap)})", code,
+            )
+        )  # fmt: skip
+    known = [s.value for s in shapes if math.isfinite(s.value)] or [0.0]
+    reach = max(map(abs, known))
     digits = max(0, 1 - math.floor(math.log10(reach))) if reach > 0.0 else 0
-    ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in edges)
-    return Map(heading, unit, tuple(shapes), ticks=ticks, missing="not in the European Union")
+    ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in sorted({-reach, 0.0, reach}))
+    return Map(heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference")
 
 
 __all__ = ["Outlines", "Ring", "State", "member_states", "outlines"]

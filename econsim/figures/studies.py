@@ -96,6 +96,7 @@ def surface(name: str, points: Sequence[Mapping[str, Any]], words: Words) -> Fig
 
 def source_of_study(words: Words) -> str:
     """Where the data of the model behind a study come from."""
-    made = words.provenance.get("made_with", {})
+    runs = words.provenance.get("results", [{}])
+    made = words.provenance.get("made_with", runs[0])
     text = SOURCES.get(words.region, "econsim {version}.")
     return text.format(version=made.get("econsim", ""))

@@ -272,12 +272,14 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior]) -> Figur
         priors: ``lambda`` and ``open_share`` -> lowest, central and highest value believed.
 
     Raises:
-        ResultsError: no whole grid.
+        ResultsError: no whole grid, or no priors.
     """
     places = {(p.dissimilarity, p.open_share): p for p in points}
     across, up = sorted({s for _, s in places}), sorted({d for d, _ in places})
     if len(across) < 2 or len(up) < 2 or len(places) != len(across) * len(up):
         raise ResultsError("contours need comparisons on a whole grid of lambda and open share")
+    if not {"lambda", "open_share"} <= set(priors):
+        raise ResultsError("contours mark the priors of lambda and the open share: give them")
     main = points[0].comparison
     year = last_year(main.a)
     rows: list[dict[str, Any]] = []
@@ -407,24 +409,29 @@ def waterfall(name: str, parts: Sequence[Part], whole: Estimate, words: Words) -
         end = at + p.value.mean
         bars.append(
             Bar(
-                p.label, at, end, LESS if p.value.mean < 0.0 else MORE, p.value.text(),
+                p.label, at, end, LESS if p.value.mean < 0.0 else MORE, minus(p.value.text()),
                 at + p.value.low, at + p.value.high,
             )
         )  # fmt: skip
         at = end
-    bars.append(Bar("Whole effect", 0.0, whole.mean, INK, whole.text(), whole.low, whole.high,
-                    bold=True))  # fmt: skip
+    bars.append(
+        Bar(
+            "Whole effect", 0.0, whole.mean, INK, minus(whole.text()), whole.low, whole.high,
+            bold=True,
+        )
+    )  # fmt: skip
     idle = len(parts) - len(acting)
     rows = [
         {"label": p.label, "acts": p.acts, "unit": p.value.unit, "mean": p.value.mean,
-         "low": p.value.low, "high": p.value.high, "n": p.value.n}
+         "low": p.value.low, "high": p.value.high, "n": p.value.n,
+         "text": minus(p.value.text()) if p.acts else "0 (does not act)"}
         for p in [*parts, Part("Whole effect", whole)]
     ]  # fmt: skip
-    listed = "; ".join(f"{p.label} {p.value.text()}" for p in acting) or "no part acts"
+    listed = "; ".join(f"{p.label} {minus(p.value.text())}" for p in acting) or "no part acts"
     zero = f" {idle} other part{'' if idle == 1 else 's'}: exactly 0." if idle else ""
     return _of_study(
         name, rows, words,
-        alt=f"Waterfall, {whole.unit}. {listed}. Whole effect: {whole.text()}.",
+        alt=f"Waterfall, {whole.unit}. {listed}. Whole effect: {minus(whole.text())}.",
         panels=(Bars(_short_unit(whole.unit), whole.unit, tuple(bars), linked=True),),
         more=zero,
     )  # fmt: skip

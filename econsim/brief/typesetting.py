@@ -1,0 +1,114 @@
+"""A document as a tagged PDF, by Typst, from the fonts that matplotlib brings along.
+
+The same document gives the same bytes: no date, no system fonts, no network.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from econsim.brief.content import (
+    Block,
+    Box,
+    Bullets,
+    Command,
+    Document,
+    Heading,
+    Paragraph,
+    Picture,
+    Table,
+)
+from econsim.brief.drawing import alternative, drawn
+from econsim.brief.tables import carried
+
+TEMPLATE = Path(__file__).with_name("template.typ")
+#: Accessible PDF: tagged, with title, language and alternative texts.
+STANDARD = "ua-1"
+
+
+def pdf(document: Document) -> bytes:
+    """The document as PDF/UA-1."""
+    import typst
+
+    return typst.compile(
+        _files(document), format="pdf", pdf_standards=[STANDARD], **_settings()
+    )  # fmt: skip
+
+
+def pages(document: Document, resolution: float = 100.0) -> list[bytes]:
+    """Each page as PNG, for looking at it.
+
+    Args:
+        document: to be drawn.
+        resolution: dots per inch.
+    """
+    import typst
+
+    made = typst.compile(_files(document), format="png", ppi=resolution, **_settings())
+    return made if isinstance(made, list) else [made]
+
+
+def _settings() -> dict[str, Any]:
+    import matplotlib
+
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return {"font_paths": [str(fonts)], "ignore_system_fonts": True}
+
+
+def _files(document: Document) -> dict[str, bytes]:
+    """The template, the content and the drawings, as Typst wants them."""
+    figures = {f.name: f for f in document.figures()}
+    content = {
+        "title": document.title,
+        "kicker": document.kicker,
+        "language": document.language,
+        "footer": document.footer,
+        "blocks": [plain(b) for b in document.blocks],
+    }
+    carried_with = {**document.provenance, "file": f"{document.name}.pdf"}
+    return {
+        "main": TEMPLATE.read_bytes(),
+        "provenance.json": carried(carried_with).encode("utf-8"),
+        "content.json": json.dumps(content, ensure_ascii=False).encode("utf-8"),
+        **{f"{name}.svg": drawn(figure).encode("utf-8") for name, figure in figures.items()},
+    }
+
+
+def plain(block: Block) -> dict[str, Any]:
+    """A block as the template reads it."""
+    if isinstance(block, Heading):
+        return {"kind": "heading", "text": block.text, "level": block.level}
+    if isinstance(block, Paragraph):
+        return {"kind": "paragraph", "text": block.text, "style": block.style}
+    if isinstance(block, Bullets):
+        return {"kind": "bullets", "items": list(block.items)}
+    if isinstance(block, Command):
+        return {"kind": "command", "lines": list(block.lines)}
+    if isinstance(block, Picture):
+        return {
+            "kind": "picture", "file": f"{block.figure.name}.svg", "width": block.width,
+            "alt": alternative(block.figure),
+        }  # fmt: skip
+    if isinstance(block, Table):
+        return {
+            "kind": "table", "title": block.title, "header": list(block.header),
+            "rows": [list(r) for r in block.rows], "note": block.note,
+            "widths": list(block.widths), "texts": text_columns(block),
+        }  # fmt: skip
+    assert isinstance(block, Box)
+    return {"kind": "box", "title": block.title, "blocks": [plain(b) for b in block.blocks]}
+
+
+def text_columns(table: Table) -> list[int]:
+    """Columns that hold words; the others hold numbers and are set flush right."""
+    return [
+        column
+        for column in range(len(table.header))
+        if column == 0 or any(not _numeric(row[column]) for row in table.rows)
+    ]
+
+
+def _numeric(cell: str) -> bool:
+    return cell == "–" or cell.lstrip("−-")[:1].isdigit() and not cell[-1:].isalpha()

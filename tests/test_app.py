@@ -47,6 +47,8 @@ def current(folder: Path, **changes: str) -> Path:
             entry["econsim"] = econsim.__version__
             entry["scenario_hash"] = changes.get(entry["scenario"], hashes[entry["scenario"]])
         (place / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        for name in ("preview.csv", "preview.json"):
+            (place / name).write_bytes((source / name).read_bytes())
     return folder
 
 
@@ -235,7 +237,7 @@ def test_a_policy_gives_the_numbers_of_simulate(
         )
     gap = results.compare(found[1], found[0]).difference("gdp", 2035)
     assert gap == shown.difference("gdp", 2035)
-    assert headlines(session) == [views.sentence(views.view_of(shown, []))]
+    assert headlines(session) == [views.sentence(views.view_of(kept().get(key)))]
     code = " ".join(c.value for c in session.code)
     assert f"econsim run {order.baseline.name}.yaml {order.policy.name}.yaml --firms 1000" in code
 

@@ -19,9 +19,10 @@ import econsim
 from econsim import data, results, scenario
 from econsim.app import preview
 from econsim.app.draft import HEADLINE_PAIRS
+from econsim.app.jobs import Answer
 from econsim.experiments import headline
 from econsim.experiments.simulation import simulate
-from econsim.results import DEFAULT_SET, Comparison, Results, compare
+from econsim.results import DEFAULT_SET, Comparison, Results
 from econsim.scenario import ScenarioError
 
 logger = logging.getLogger(__name__)
@@ -53,14 +54,22 @@ class Shipped:
     """The shipped results of a region.
 
     Attributes:
-        comparison: the headline pair, restrictive minus diverse.
-        points: the pair over the joint axes.
+        answer: the headline pair, the baseline first, and over the joint axes.
         reasons: why they are stale; empty when they are current.
     """
 
-    comparison: Comparison
-    points: list[headline.GridPoint]
+    answer: Answer
     reasons: tuple[str, ...]
+
+    @property
+    def comparison(self) -> Comparison:
+        """The headline pair, restrictive minus diverse."""
+        return self.answer.comparison()
+
+    @property
+    def points(self) -> list[headline.GridPoint]:
+        """The pair over the joint axes."""
+        return headline.grid_points(self.answer.grid)
 
 
 def build(folder: str | Path | None = None, regions: Sequence[str] = tuple(HEADLINE_PAIRS)) -> Path:
@@ -124,10 +133,8 @@ def load(region: str, folder: str | Path | None = None) -> Shipped:
     groups: dict[str, list[Results]] = {}
     for result in results.load(place):
         groups.setdefault(result.parameter_set, []).append(result)
-    baseline, policy = groups[DEFAULT_SET]
-    return Shipped(
-        compare(policy, baseline), headline.grid_points(groups), stale([baseline, policy])
-    )
+    pair = groups.pop(DEFAULT_SET)
+    return Shipped(Answer(pair, groups), stale(pair))
 
 
 def stale(pair: Sequence[Results]) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ QUESTIONS = (
                 "econsim discover results/where-it-reverses --outcome gni --arm restrictive",
             ),
         ),
-        ("headline_grid",),
+        ("joint_contour",),
     ),
 )
 
@@ -177,7 +177,13 @@ def _gallery(
     key: str, _comparison: Comparison, _points: Sequence[headline.GridPoint]
 ) -> tuple[list[Exhibit], dict[str, str]]:
     """Every figure that a comparison allows, and why the others are missing."""
-    drawn, reasons = figures.of_comparison(_comparison, points=_points)
+    # The grid's ends and middle are the priors' (see experiments.headline).
+    ends = (headline.LAMBDA_GRID, headline.OPEN_SHARE_GRID)
+    priors = {
+        name: (low, middle, high)
+        for name, (low, middle, high) in zip(("lambda", "open_share"), ends, strict=True)
+    }
+    drawn, reasons = figures.of_comparison(_comparison, points=_points, priors=priors)
     return [Exhibit(f) for f in drawn], reasons
 
 

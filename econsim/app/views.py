@@ -8,14 +8,23 @@ its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from econsim import figures
 from econsim import parameters as registry
-from econsim.app import builder, comparing, draft, link, session, shipped, stories, understanding
+from econsim.app import (
+    briefing,
+    builder,
+    comparing,
+    draft,
+    link,
+    session,
+    shipped,
+    stories,
+    understanding,
+)
 from econsim.app.draft import Settings
 from econsim.app.exhibits import Exhibit, show, unbroken
 from econsim.app.jobs import Answer, Order
@@ -68,6 +77,7 @@ ASSUMED = """
 class View:
     """What a page shows of a comparison: figures (drawn once), table, and the year of both."""
 
+    answer: Answer
     comparison: Comparison
     points: list[headline.GridPoint]
     adoption: Exhibit
@@ -77,10 +87,13 @@ class View:
     year: int
 
 
-def view_of(comparison: Comparison, points: Sequence[headline.GridPoint]) -> View:
-    """Draw up everything that a page shows of a comparison."""
+def view_of(answer: Answer) -> View:
+    """Draw up everything that a page shows of a pair's results."""
+    comparison = answer.comparison()
+    points = headline.grid_points(answer.grid) if answer.grid else []
     year = figures.last_year(comparison.a)
     return View(
+        answer,
         comparison,
         list(points),
         Exhibit(figures.adoption_by_size(comparison)),
@@ -95,14 +108,13 @@ def view_of(comparison: Comparison, points: Sequence[headline.GridPoint]) -> Vie
 def _shipped_view(region: str, folder: str, changed: int) -> tuple[View, tuple[str, ...]]:
     """View of shipped results and why they are stale; ``changed`` is the time of their file."""
     found = shipped.load(region, folder)
-    return view_of(found.comparison, found.points), found.reasons
+    return view_of(found.answer), found.reasons
 
 
 @st.cache_resource(show_spinner=False, max_entries=session.KEPT_ANSWERS)
 def _answer_view(key: str, _answer: Answer) -> View:
     """View of the answer to an order, drawn once."""
-    points = headline.grid_points(_answer.grid) if _answer.grid else []
-    return view_of(_answer.comparison(), points)
+    return view_of(_answer)
 
 
 def _chosen(place: str) -> tuple[View, Order] | None:
@@ -227,6 +239,7 @@ def show_comparison(view: View, order: Order | None, key: str) -> None:
     with right:
         show_table(view)
         if order is not None:
+            briefing.offer(order, view.answer, key)
             show_reproduction(view, order, key)
 
 

@@ -170,7 +170,7 @@ def differences(results: Sequence[Results], base: str, year: int) -> list[dict[s
             if other is reference:
                 continue
             gap = compare(other, reference).difference(name, year, by, group)
-            row.setdefault("", f"{label}, {gap.unit.partition(', prices')[0]}")
+            row.setdefault("outcome", f"{label}, {gap.unit.partition(', prices')[0]}")
             row[other.scenario] = f"{figures.number(gap)} ({figures.interval(gap)})"
         table.append(row)
     return table
@@ -187,7 +187,7 @@ def _show(answer: Answer, order: Order, base: str, key: str) -> None:
         st.error(f"These results cannot be compared: {error}")
         return
     st.markdown(f"## Differences from {base} in {year}")
-    st.table(pd.DataFrame(table).set_index(""), border="horizontal")
+    st.table(pd.DataFrame(table).set_index("outcome"), border="horizontal")
     st.caption(
         f"Scenario minus {base}; in brackets the 95 % interval of the paired difference over "
         f"{figures.run_size(answer.results[0])}: Monte Carlo noise, not what nobody knows about "

@@ -86,6 +86,14 @@ class Link(BaseModel):
     def _all_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_shipped(name) for name in value)
 
+    @field_validator("assumptions")
+    @classmethod
+    def _uncertain(cls, value: dict[str, float]) -> dict[str, float]:
+        for name in value:
+            if registry.get(name).kind == "lever":
+                raise ValueError(f"‘{name}’ is a lever, no assumption")
+        return value
+
     @field_validator("firm")
     @classmethod
     def _firm(cls, value: str | None) -> str | None:

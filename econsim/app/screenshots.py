@@ -188,19 +188,22 @@ def _small(page: Any, rows: str, replicates: str) -> None:
 def take(folder: Path) -> None:
     """Take every picture and measure what users wait for."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, served(Path(place) / "log.txt") as address:
-        with window() as browser:
-            _timings(browser, address)
-            for width in WIDTHS:
-                for name, query in PICTURES.items():
-                    page, _ = opened(browser, address, width, **query)
-                    _act(page, name)
-                    picture(page, folder / f"{name}-{width}.png", width)
-                    page.close()
-            for name in ("headline", "build"):
-                page, _ = opened(browser, address, 1280, dark=True, **PICTURES[name])
-                picture(page, folder / f"{name}-dark-1280.png", 1280)
+    with (
+        tempfile.TemporaryDirectory() as place,
+        served(Path(place) / "log.txt") as address,
+        window() as browser,
+    ):
+        _timings(browser, address)
+        for width in WIDTHS:
+            for name, query in PICTURES.items():
+                page, _ = opened(browser, address, width, **query)
+                _act(page, name)
+                picture(page, folder / f"{name}-{width}.png", width)
                 page.close()
+        for name in ("headline", "build"):
+            page, _ = opened(browser, address, 1280, dark=True, **PICTURES[name])
+            picture(page, folder / f"{name}-dark-1280.png", 1280)
+            page.close()
     logger.info("pictures in %s", folder)
 
 

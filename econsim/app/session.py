@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 from collections import OrderedDict
@@ -58,10 +57,6 @@ class Kept:
 @st.cache_resource(show_spinner=False)
 def kept() -> Kept:
     """The one store of answers of this server."""
-    # The first preview would otherwise wait a second for the library of its emulator.
-    threading.Thread(
-        target=importlib.import_module, args=("sklearn.gaussian_process",), daemon=True
-    ).start()
     return Kept()
 
 

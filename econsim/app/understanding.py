@@ -124,6 +124,7 @@ def page(region: str) -> None:
     )
     question = next(q for q in QUESTIONS if q.asked == asked)
     baseline, policy = draft.HEADLINE_PAIRS[region]
+    st.markdown(f"## {question.asked}")
     if question.findings:
         st.caption(f"Studies are of the headline: {policy} against {baseline}.")
     for finding in question.findings:

@@ -172,11 +172,11 @@ def show_table(view: View) -> None:
     c = view.comparison
     st.markdown(f"### {view.year} in numbers")
     change, full = [], []
-    for line in view.lines:
+    for line in map(_in_thousands, view.lines):
         level = "" if line.baseline is None else figures.number(line.baseline)
         change.append(
             {
-                "": f"{line.label}, {line.unit.partition(', prices')[0]}",
+                "outcome": f"{line.label}, {line.unit.partition(', prices')[0]}",
                 c.b.scenario: level,
                 "difference": _mean_interval(line.difference),
             }
@@ -192,7 +192,7 @@ def show_table(view: View) -> None:
                 "difference": figures.minus(line.difference.text()),
             }
         )
-    st.table(pd.DataFrame(change).set_index(""), border="horizontal")
+    st.table(pd.DataFrame(change).set_index("outcome"), border="horizontal")
     gain = c.pairing_gain("gdp", view.year)
     st.caption(
         f"Difference: {c.a.scenario} minus {c.b.scenario}; in brackets the 95 % interval over n = "
@@ -206,6 +206,21 @@ def show_table(view: View) -> None:
 
 def _mean_interval(value: Estimate) -> str:
     return f"{figures.number(value)} ({figures.interval(value)})"
+
+
+def _in_thousands(line: headline.Line) -> headline.Line:
+    """Numbers of firms in thousands, so that digits follow the error; other lines as they are."""
+    if line.unit != "firms" or abs(line.difference.mean) < 2_000.0:
+        return line
+
+    def less(value: Estimate) -> Estimate:
+        low, high = value.low / 1e3, value.high / 1e3
+        return Estimate(value.mean / 1e3, low, high, value.n, "thousand firms")
+
+    baseline = None if line.baseline is None else less(line.baseline)
+    return headline.Line(
+        line.label, "thousand firms", less(line.scenario), baseline, less(line.difference)
+    )
 
 
 def show_comparison(view: View, order: Order | None, key: str) -> None:

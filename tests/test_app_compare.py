@@ -99,11 +99,13 @@ def test_a_comparison_runs_once_and_the_base_may_change(monkeypatch: pytest.Monk
     page.selectbox(key="base-EU27").set_value("eu-skills").run()
     assert not page.exception
     assert list(page.table[0].value.columns) == ["eu-diverse", "eu-restrictive"]
-    assert page.query_params["compare"] == [",".join(NAMES)]
+    assert page.query_params["compare"] == ",".join(NAMES)
+    assert page.query_params["base"] == "eu-skills"
 
     again = AppTest.from_file(ROOT / "app.py", default_timeout=60)
     for key, value in page.query_params.items():
         again.query_params[key] = value
     again.run()
     assert again.multiselect(key="compared-EU27").value == list(NAMES)
+    assert again.selectbox(key="base-EU27").value == "eu-skills"
     assert again.number_input(key="compare-rows-EU27").value == 1_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from econsim import scenario
@@ -78,6 +80,4 @@ def test_a_firm_that_is_not_there_says_so() -> None:
     with pytest.raises(NoFirmError, match="there is only"):
         order(900).perform()
     with pytest.raises(NoFirmError, match="no firm"):
-        StoryOrder(
-            order().baseline, order().policy, Address("DE", "C", "250+"), rows=ROWS
-        ).perform()
+        replace(order(), address=Address("DE", "C", "250+")).perform()

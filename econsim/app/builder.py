@@ -173,7 +173,7 @@ def _form(region: str, linked: Link | None, visible: bool) -> None:
             key="yaml", on_click="ignore",
         )  # fmt: skip
     with st.expander("Show the scenario file"):
-        st.code(policy.yaml, language="yaml")
+        st.code(policy.yaml, language=None)
     with st.expander("Share this policy"):
         _share(made, compared, grid)
     if pressed:

@@ -89,7 +89,6 @@ def page(region: str, linked: Link | None, visible: bool) -> None:
     place = f"compare-{region}"
     if st.button("Run the comparison", type="primary", key="compare", disabled=session.busy()):
         session.start(order, place)
-        session.write_address(_link(region, names, base, settings))
         st.rerun()
     found = session.shown(place)
     if found is None:
@@ -99,6 +98,9 @@ def page(region: str, linked: Link | None, visible: bool) -> None:
         st.info("What is shown is the last run; the choice above has not been run yet.")
     if base not in [r.scenario for r in answer.results]:
         return
+    address = _link(region, names, base, settings)
+    if address is not None and made == order:
+        session.write_address(address)
     _show(answer, made, base, repr(key))
 
 
@@ -195,9 +197,9 @@ def _show(answer: Answer, order: Order, base: str, key: str) -> None:
     )
     exhibits.show_all(shown, f"compare-{base}")
     with st.expander("Reproduce this"):
-        st.code(draft.command(order.texts, order.settings, grid=False), language="bash",
+        st.code(draft.command(order.texts, order.settings, grid=False), language=None,
                 wrap_lines=True)  # fmt: skip
-        st.code(draft.python_code(order.texts, order.settings, year))
+        st.code(draft.python_code(order.texts, order.settings, year), language=None)
         found = _link(answer.results[0].manifest["region"], [t.name for t in order.texts], base,
                       order.settings)  # fmt: skip
         if found is not None:

@@ -137,7 +137,7 @@ def page(region: str) -> None:
             f"The study “{finding.name.replace('_', ' ')}” does not come with this copy of "
             "econsim. This makes it:"
         )
-        st.code(finding.command.format(policy=policy, baseline=baseline), language="bash")
+        st.code(finding.command.format(policy=policy, baseline=baseline), language=None)
     if found is None:
         st.info("There are no results of the headline to draw from: apply a policy first.")
         return

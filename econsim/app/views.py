@@ -264,14 +264,14 @@ def show_reproduction(view: View, order: Order, key: str) -> None:
         st.write("The same numbers, to the last digit, from the command line:")
         st.code(
             draft.command(order.texts, order.settings, order.grid),
-            language="bash", wrap_lines=True,
+            language=None, wrap_lines=True,
         )  # fmt: skip
         st.write("or from Python:")
-        st.code(draft.python_code(order.texts, order.settings, view.year))
+        st.code(draft.python_code(order.texts, order.settings, view.year), language=None)
         for text in (order.policy, order.baseline):
             note = " (comes with econsim)" if text.shipped else ""
             st.write(f"Scenario file `{text.name}.yaml`{note}:")
-            st.code(text.yaml, language="yaml", height=240)
+            st.code(text.yaml, language=None, height=240)
             st.download_button(
                 f"Download {text.name}.yaml", text.yaml, f"{text.name}.yaml", "application/yaml",
                 key=f"{key}-{text.name}", on_click="ignore",
@@ -360,7 +360,7 @@ def assumptions_page(region: str) -> None:
     import pandas as pd
 
     st.markdown(ASSUMED)
-    st.markdown("### Numbers that the answer hangs on most")
+    st.markdown("## Numbers that the answer hangs on most")
     values = draft.shipped_text(draft.BASELINES[region]).scenario().values
     rows = []
     for name in ASSUMPTIONS:

@@ -22,6 +22,9 @@ import econsim
 from econsim import parameters as registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from econsim.brief import Evidence
     from econsim.experiments.ensemble import Ensemble
     from econsim.experiments.execution import Forecast, Tally
     from econsim.experiments.headline import GridPoint
@@ -39,6 +42,8 @@ WRONG_INPUT, SOME_FAILED, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 3, 4, 5, 130
 #: The pairs that run when no scenario is named.
 HEADLINE_PAIRS = (("eu-diverse", "eu-restrictive"), ("us-diverse", "us-restrictive"))
 HEADLINE_YEAR = 2035
+#: Name of the parameter set of results that vary none.
+DEFAULT_SET = "default"
 
 app = typer.Typer(
     name="econsim",
@@ -1550,6 +1555,201 @@ def replicate(as_json: AsJson = False) -> None:
     for line in outside:
         sys.stderr.write(f"outside tolerance: {line.row} {line.item} ({line.study})\n")
     if outside:
+        raise typer.Exit(CHECK_FAILED)
+
+
+# --- briefs and proofs -------------------------------------------------------------------------
+
+
+@app.command("brief")
+def brief_(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[A B | STORE | RESULTS]",
+            help="scenarios A and B (A against the baseline B), a run store, or a folder of "
+            "results (default: the headline pair of the region)",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="folder for the files")] = Path("brief"),
+    long: Annotated[
+        bool, typer.Option("--long/--short", help="about eight pages, or two")
+    ] = True,
+    annex: Annotated[
+        bool, typer.Option("--annex", help="also the annex in the form of an impact assessment")
+    ] = False,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="also archive.zip: an RO-Crate of all of it")
+    ] = False,
+    formats: Annotated[
+        str, typer.Option("--format", help="of pdf, html, csv, xlsx, iamc; with commas between")
+    ] = "pdf,html,csv,xlsx,iamc",
+    region: Annotated[str, typer.Option("--region", help="EU27 or US: of the default pair")] = "EU27",
+    firms: Firms = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
+    months: Months = None,
+    workers: Workers = None,
+    grid: Annotated[
+        bool, typer.Option("--grid/--no-grid", help="also over lambda and open share")
+    ] = True,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the brief of a comparison or a study: PDF, web page, tables, annex, archive.
+
+    What can be made is made; what the results do not hold is named.
+    """
+    from econsim import brief as briefs
+    from econsim.experiments.store import Store
+
+    wanted = briefs.formats_named(formats)
+    _check_writable(out)
+    names = list(given or [])
+    if len(names) == 1 and Store.exists(Path(names[0])):
+        if annex or archive:
+            raise briefs.BriefError("--annex and --archive are for briefs of two scenarios")
+        document = briefs.of_store(
+            Store.open(names[0]), f"econsim brief {names[0]}", allow_incomplete=allow_incomplete
+        )
+        _tell_brief([briefs.write([document], out, wanted)], as_json)
+        return
+    if len(names) == 1:
+        groups, scenarios = _stored_groups(names[0]), None
+        command = f"econsim brief {names[0]}"
+    else:
+        groups, scenarios, command = _run_for_brief(
+            names, region, firms, replicates, seed, months, workers, grid
+        )
+    # One brief for each scenario beside the baseline, in a folder of its own if there are several.
+    policies = len(groups[DEFAULT_SET]) - 1
+    made = []
+    for number in range(1, policies + 1):
+        evidence = _evidence(groups, number, scenarios, command)
+        place = out if policies == 1 else out / groups[DEFAULT_SET][number].scenario
+        documents = [briefs.of_comparison(evidence, long)]
+        documents += [briefs.annex_of(evidence)] if annex else []
+        made.append(briefs.write(documents, place, wanted, evidence, archive=archive))
+    _tell_brief(made, as_json)
+
+
+def _run_for_brief(
+    names: Sequence[str],
+    region: str,
+    firms: str | None,
+    replicates: int | None,
+    seed: int | None,
+    months: int | None,
+    workers: int | None,
+    grid: bool,
+) -> tuple[dict[str, list[Results]], tuple[Scenario, Scenario], str]:
+    """Results by parameter set of a pair run now, its scenarios, and the command."""
+    from econsim.brief import BriefError
+    from econsim.experiments import headline
+    from econsim.experiments.simulation import simulate
+
+    if not names:
+        pairs = {"EU27": HEADLINE_PAIRS[0], "US": HEADLINE_PAIRS[1]}
+        if region not in pairs:
+            hint = registry.nearest(region, pairs)
+            raise BriefError(f"--region '{region}' is neither EU27 nor US{hint}")
+        names = list(reversed(pairs[region]))
+    if len(names) != 2:
+        raise BriefError(
+            f"a brief compares two scenarios, A against the baseline B: {len(names)} given"
+        )
+    acted, baseline = _load_all(names, months)
+    rows, chosen_seed = _rows(firms), _seed(seed)
+    with _progress(f"running {baseline.name}, {acted.name}") as report:
+        groups = {
+            DEFAULT_SET: simulate(
+                baseline, acted, rows=rows, replicates=replicates, seed=chosen_seed,
+                workers=workers, progress=report,
+            )
+        }  # fmt: skip
+    if grid:
+        size = min(headline.GRID_ROWS, rows) if isinstance(rows, int) else headline.GRID_ROWS
+        few = min(headline.GRID_REPLICATES, replicates or headline.GRID_REPLICATES)
+        with _progress("over lambda and open share") as report:
+            groups |= headline.run_grid(
+                (baseline, acted), rows=size, replicates=few, seed=chosen_seed, workers=workers,
+                progress=report,
+            )  # fmt: skip
+    asked = {"--firms": firms, "--replicates": replicates, "--seed": seed, "--months": months}
+    words = [f"{k} {v}" for k, v in asked.items() if v is not None]
+    words += [] if grid else ["--no-grid"]
+    return groups, (acted, baseline), " ".join(["econsim brief", *names, *words])
+
+
+def _stored_groups(folder: str) -> dict[str, list[Results]]:
+    """Results of a folder by parameter set, the baseline first."""
+    from econsim.brief import BriefError
+    from econsim.results import load
+
+    if not Path(folder).is_dir():
+        raise BriefError(
+            f"'{folder}' is no folder of results and no run store; of scenarios give two, A and "
+            "the baseline B"
+        )
+    groups: dict[str, list[Results]] = {}
+    for result in load(folder):
+        groups.setdefault(result.parameter_set, []).append(result)
+    if len(groups.get(DEFAULT_SET, [])) < 2:
+        raise BriefError(f"'{folder}' holds one scenario; a brief compares two")
+    return groups
+
+
+def _evidence(
+    groups: dict[str, list[Results]],
+    number: int,
+    scenarios: tuple[Scenario, Scenario] | None,
+    command: str,
+) -> Evidence:
+    from econsim import brief as briefs
+    from econsim.experiments import headline
+    from econsim.results import compare as pair
+
+    main = groups[DEFAULT_SET]
+    points = headline.grid_points(groups, number)
+    return briefs.gather(pair(main[number], main[0]), points, scenarios, command)
+
+
+def _tell_brief(made: Sequence[tuple[list[Path], Mapping[str, str]]], as_json: bool) -> None:
+    """The files written, and what could not be made."""
+    written = [str(path) for files, _ in made for path in files]
+    missing = {name: why for _, absent in made for name, why in absent.items()}
+    if as_json:
+        _say(json.dumps({"files": written, "missing": missing}, indent=1))
+        return
+    for name, why in missing.items():
+        _say(f"not made: {name}: {why}")
+    tables = [f for f in written if f.endswith(".csv")]
+    for path in written:
+        if path not in tables:
+            _say(f"wrote {path}")
+    if tables:
+        _say(f"wrote {len(tables)} tables in {Path(tables[0]).parent}")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="a figure, table, brief or archive of econsim")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a file again from its own provenance: MATCH, or MISMATCH naming what differs."""
+    from econsim import verification
+
+    with _progress(f"making {file.name} again") as report:
+        found = verification.verify(file, report)
+    if as_json:
+        _say(json.dumps({"file": str(file), "match": found.matches, "rebuilt": found.rebuilt,
+                         "differences": list(found.differences)}, indent=1))  # fmt: skip
+    else:
+        _say(f"{'MATCH' if found.matches else 'MISMATCH'}: {file}")
+        for text in found.differences:
+            _say(f"  {text}")
+        _say(f"made again: {found.rebuilt}")
+    if not found.matches:
         raise typer.Exit(CHECK_FAILED)
 
 

@@ -743,7 +743,7 @@ def digest(folder: str | Path | None = None, leave_out: Sequence[str] = ()) -> s
     normalised first so that a checkout on another system gives the same hash.
     """
     total = hashlib.sha256()
-    for path, content in _contents(folder):
+    for path, content in contents(folder):
         if path.stem not in leave_out:
             total.update(path.name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
     return total.hexdigest()
@@ -751,10 +751,10 @@ def digest(folder: str | Path | None = None, leave_out: Sequence[str] = ()) -> s
 
 def digests(folder: str | Path | None = None) -> dict[str, str]:
     """Table -> first half of the SHA-256 (hex) of its bytes, to name the one that has changed."""
-    return {p.stem: hashlib.sha256(content).hexdigest()[:32] for p, content in _contents(folder)}
+    return {p.stem: hashlib.sha256(content).hexdigest()[:32] for p, content in contents(folder)}
 
 
-def _contents(folder: str | Path | None) -> list[tuple[Path, bytes]]:
+def contents(folder: str | Path | None = None) -> list[tuple[Path, bytes]]:
     """The shipped tables in the order of their names, line ends normalised."""
     base = _base_folder() if folder is None else Path(folder)
     return [

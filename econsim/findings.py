@@ -16,8 +16,7 @@ import numpy as np
 
 import econsim
 from econsim import data, figures
-from econsim import parameters as registry
-from econsim.experiments import calibration, discovery, robustness, scoring, sensitivity
+from econsim.experiments import discovery, robustness, scoring, sensitivity
 from econsim.experiments.decomposition import Decomposition
 from econsim.experiments.design import DUMMY
 from econsim.experiments.headline import LAMBDA, OPEN_SHARE
@@ -460,12 +459,3 @@ def scorecard() -> Figure:
         "", "EU27", {"n": len(shown), "made_with": {"econsim": econsim.__version__}},
     )  # fmt: skip
     return figures.scorecard(shown, "percent of enterprises", words)
-
-
-def priors() -> dict[str, tuple[float, float, float]]:
-    """Lowest, central and highest value believed of each joint axis (``figures.of_comparison``)."""
-    found = {p.name: p.numbers for p in calibration.UNIDENTIFIED}
-    return {
-        axis: (found[name][0], registry.get(name).default, found[name][-1])
-        for axis, name in (("lambda", LAMBDA), ("open_share", OPEN_SHARE))
-    }

@@ -11,41 +11,39 @@ nothing in it is executed, and no path in it is followed.
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
-import re
+import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
-from xml.etree import ElementTree
 
-import econsim
-from econsim import brief, data, policy, scenario
-from econsim.brief.making import extent, libraries, within
-from econsim.brief.tables import MARK, SHEET
-from econsim.brief.webpage import CARRIER
-from econsim.experiments.headline import grid_points
-from econsim.experiments.simulation import replicate_seed, simulate, simulate_many
-from econsim.parameters import ParameterError
-from econsim.policy import PolicyError
-from econsim.results import DEFAULT_SET, Results, compare
-from econsim.scenario import Run, Scenario, ScenarioError, Strict, differences
 from pydantic import Field, ValidationError
 
-#: No file of econsim is larger, and no provenance in one.
-LARGEST_FILE, LARGEST_TEXT = 200_000_000, 20_000_000
+import econsim
+from econsim import brief, data, figures, policy, scenario
+from econsim.brief.making import extent, libraries, within
+from econsim.experiments.headline import GridPoint, grid_points
+from econsim.experiments.simulation import replicate_seed, simulate_many
+from econsim.figures import export
+from econsim.parameters import ParameterError
+from econsim.policy import PolicyError
+from econsim.results import DEFAULT_SET, Comparison, Results, ResultsError, compare
+from econsim.scenario import Run, Scenario, ScenarioError, Strict, differences
+
+#: What an archive says of itself.
+CRATE = "ro-crate-metadata.json"
 #: Differences that are told one by one.
 TOLD = 6
 
 Progress = Callable[[float], None]
 
 
-class VerificationError(ValueError):
-    """A file that carries no provenance, or one that cannot be followed."""
+class VerificationError(ResultsError):
+    """A file whose provenance cannot be followed."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +68,29 @@ class Verdict:
 
 
 class _MadeBy(Strict):
-    kind: Literal["brief"]
-    form: Literal["short", "long", "annex"]
-    command: str = Field(max_length=2000)
+    kind: Literal["brief", "figure"]
+    file: str = Field(max_length=200)
+    form: Literal["short", "long", "annex", ""] = ""
+    command: str = Field(default="", max_length=2000)
+    figure: str = Field(default="", max_length=80)
+    width: float | None = Field(default=None, gt=0.0, le=1000.0)
 
 
 class _Result(Strict):
     scenario: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")
     parameter_set: str = Field(max_length=200)
-    title: str = Field(max_length=200)
+    title: str = Field(default="", max_length=200)
     region: Literal["EU27", "US"]
     scenario_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     parameters: dict[str, float]
     rows: int | Literal["full"]
     seeds: tuple[int, ...] = Field(min_length=1, max_length=100_000)
     months: int = Field(ge=12, le=600)
+    policy_start: int | None = None
+    data_hash: str = ""
+    econsim: str = ""
+    numpy: str = ""
+    python: str = ""
 
 
 class _Kept(Strict):
@@ -94,91 +100,22 @@ class _Kept(Strict):
 
 class _Provenance(Strict):
     made_by: _MadeBy
-    file: str = Field(max_length=200)
-    econsim: str
-    data_hash: str
-    data_tables: dict[str, str]
-    scenarios: dict[str, dict[str, Any]]
-    kept: _Kept
-    results: tuple[_Result, _Result]
-    points: tuple[_Result, ...] = Field(max_length=1000)
-    findings: dict[str, str]
-    made_with: dict[str, str]
+    n: int
+    results: tuple[_Result, ...] = Field(min_length=1, max_length=1000)
+    arguments: dict[str, Any] = {}
+    scenarios: dict[str, dict[str, Any]] = {}
+    data_tables: dict[str, str] = {}
+    kept: _Kept | None = None
+    findings: dict[str, str] = {}
+    made_with: dict[str, str] = {}
+    drawn: str = ""
 
-
-# --- Reading ---------------------------------------------------------------------------------------
-
-
-def provenance_of(path: str | Path) -> dict[str, Any]:
-    """The provenance that a file carries.
-
-    Args:
-        path: PDF, HTML, CSV or XLSX of a brief.
-
-    Raises:
-        VerificationError: it carries none, or is damaged.
-        OSError: it cannot be read.
-    """
-    path = Path(path)
-    if path.stat().st_size > LARGEST_FILE:
-        raise VerificationError(f"{path}: larger than any file that econsim writes")
-    readers = {".pdf": _of_pdf, ".html": _of_html, ".csv": _of_csv, ".xlsx": _of_xlsx}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        known = ", ".join(sorted(readers))
-        raise VerificationError(f"{path}: only files of these kinds can be verified: {known}")
-    text = reader(path.read_bytes())
-    if text is None:
-        raise VerificationError(f"{path}: carries no provenance of econsim")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise VerificationError(f"{path}: its provenance is damaged") from None
-    if not isinstance(found, dict):
-        raise VerificationError(f"{path}: its provenance is damaged")
-    return found
-
-
-def _of_html(raw: bytes) -> str | None:
-    text = raw.decode("utf-8", "replace")
-    pattern = rf'<script type="application/json" id="{CARRIER}">(.*?)</script>'
-    found = re.search(pattern, text, re.DOTALL)
-    return found.group(1) if found else None
-
-
-def _of_csv(raw: bytes) -> str | None:
-    first = raw.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
-    return first.removeprefix(MARK) if first.startswith(MARK) else None
-
-
-def _of_pdf(raw: bytes) -> str | None:
-    """The attachment that is a provenance: a stream, compressed or not."""
-    for found in re.finditer(rb"stream\r?\n", raw):
-        end = raw.find(b"endstream", found.end())
-        body = raw[found.end() : end]
-        if body[:1] != b"{":
-            try:
-                body = zlib.decompressobj().decompress(body, LARGEST_TEXT)
-            except zlib.error:
-                continue
-        if body.startswith(b'{"data_hash"'):
-            return body.rstrip().decode("utf-8", "replace")
-    return None
-
-
-def _of_xlsx(raw: bytes) -> str | None:
-    """Texts of a workbook after the mark, which stands in the last sheet."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            info = archive.getinfo("xl/sharedStrings.xml")
-            if info.file_size > LARGEST_TEXT:
-                return None
-            root = ElementTree.fromstring(archive.read(info))
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, zlib.error):
-        return None
-    texts = [e.text or "" for e in root.iter() if e.tag.endswith("}t")]
-    mark = f"econsim {SHEET}"
-    return "".join(texts[texts.index(mark) + 1 :]) if mark in texts else None
+    def sets(self) -> dict[str, list[_Result]]:
+        """Results by parameter set, the baseline first."""
+        found: dict[str, list[_Result]] = {}
+        for result in self.results:
+            found.setdefault(result.parameter_set, []).append(result)
+        return found
 
 
 # --- Comparing what a file was made from with what is here -----------------------------------------
@@ -188,39 +125,45 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     """Whether a file is what its provenance makes here and now.
 
     Args:
-        path: PDF, HTML, CSV or XLSX of a brief.
+        path: SVG, PNG, PDF, HTML, CSV, JSON or XLSX of a figure or a brief, or its archive.
         progress: called with the share of the work done.
 
     Raises:
-        VerificationError: it carries no provenance, or one that cannot be followed.
+        VerificationError, econsim.results.ResultsError: it carries no provenance, or one that
+            cannot be followed.
         OSError: it cannot be read.
     """
     path = Path(path)
-    given = _checked(path, provenance_of(path))
+    carried = export.provenance_of(path)
+    if path.suffix.lower() == ".zip":
+        return _archive(path, progress)
+    given = _checked(path, carried)
     found = _inputs(given)
     if found:
-        return Verdict(tuple(found), "nothing: it was not made from what is here")
-    evidence = _evidence(given, path, progress)
-    if evidence.comparison.a.manifest["scenario_hash"] != given.results[1].scenario_hash:
-        raise AssertionError("a scenario changed while it was run")
-    differing = _findings(given, evidence)
-    if differing:
-        return Verdict(tuple(differing), "the runs")
-    document = _document(given, evidence)
-    made = dict(brief.files([document], brief.FORMATS, evidence.comparison))
-    if given.file not in made:
-        raise VerificationError(f"{path}: econsim writes no file called '{given.file}'")
-    rows, n = given.results[0].rows, len(given.results[0].seeds)
-    rebuilt = f"{given.file}: {n} x {rows} firms, {len(given.points) // 2} points of the joint axes"
-    return Verdict(tuple(_bytes(path.read_bytes(), made[given.file], given)), rebuilt)
+        return Verdict(tuple(found), "nothing: what it was made from is not what is here")
+    sets = _simulated(given, path, progress)
+    if given.made_by.kind == "figure":
+        made, ours = _figure(given, sets, carried, path)
+    else:
+        made, ours = _brief(given, sets, carried, path)
+    then = {k: v for k, v in carried.items() if k != "made_by"}
+    differing = [
+        f"{key}: {_short(x)} in the file, {_short(y)} made anew"
+        for key, x, y in differences(then, json.loads(json.dumps(ours)))
+    ]
+    first = given.results[0]
+    firms = f"{first.rows:,} firms" if isinstance(first.rows, int) else "one row per enterprise"
+    rebuilt = f"{len(sets)} parameter sets, {len(first.seeds)} replicates of {firms}"
+    content = _bytes(path.read_bytes(), made, given)
+    return Verdict(tuple([*differing, *content][:TOLD]), rebuilt)
 
 
 def _checked(path: Path, found: Mapping[str, Any]) -> _Provenance:
     kind = found.get("made_by")
-    if isinstance(kind, dict) and kind.get("kind") == "study brief":
+    if isinstance(kind, dict) and (kind.get("kind") == "study brief" or "study" in found):
         raise VerificationError(
-            f"{path}: a brief of a study; make it again from its run store "
-            "(econsim brief STORE): its runs take too long to be repeated here"
+            f"{path}: made from a study, whose runs take too long to be repeated here: make it "
+            "again from its run store"
         )
     try:
         # Strict, as JSON: neither 'true' nor '"5"' is a number.
@@ -235,24 +178,28 @@ def _checked(path: Path, found: Mapping[str, Any]) -> _Provenance:
 
 def _inputs(given: _Provenance) -> list[str]:
     """What the file was made from and is not the same here."""
+    first = given.results[0]
     found = []
-    if given.econsim != econsim.__version__:
-        found.append(f"version: made by econsim {given.econsim}, here {econsim.__version__}")
+    if first.econsim != econsim.__version__:
+        found.append(f"version: made by econsim {first.econsim}, here {econsim.__version__}")
     here = data.digests()
-    for name in sorted({*here, *given.data_tables}):
-        if here.get(name) != given.data_tables.get(name):
-            found.append(f"data table '{name}': its content differs")
-    if given.data_hash != data.digest() and not found:
-        found.append("data: the tables together differ")
-    for result in given.results:
+    if given.data_tables:
+        for name in sorted({*here, *given.data_tables}):
+            if here.get(name) != given.data_tables.get(name):
+                found.append(f"data table '{name}': its content is not that of the file's")
+    if first.data_hash != data.digest() and not found:
+        found.append("data: a table is not that of the file's")
+    # The sets of a grid differ from one another in parameters only: tell what the first tells.
+    for result in next(iter(given.sets().values())):
         found += _scenario_differences(given, result)
     if not found:
-        for result in given.points:
-            if _current(given, result).hash() != result.scenario_hash:
-                found.append(f"scenario '{result.scenario}' at {result.parameter_set} differs")
-    if len(found) > TOLD:
-        found = [*found[:TOLD], f"and {len(found) - TOLD} more"]
-    return found
+        found = [
+            f"scenario '{r.scenario}' at {r.parameter_set}: not the one of the file"
+            for r in given.results
+            if _current(given, r).hash() != r.scenario_hash
+        ]
+    found = list(dict.fromkeys(found))
+    return [*found[:TOLD], f"and {len(found) - TOLD} more"] if len(found) > TOLD else found
 
 
 def _scenario_differences(given: _Provenance, result: _Result) -> list[str]:
@@ -263,16 +210,23 @@ def _scenario_differences(given: _Provenance, result: _Result) -> list[str]:
         if now.hash() == result.scenario_hash:
             return []
         return [f"scenario '{result.scenario}' differs from the one the file was made from"]
+    # A definition stands for all parameter sets; each result names its own parameters.
+    then = {**then, "values": {**dict(then.get("values", {})), **result.parameters}}
     found = []
     for key, x, y in differences(then, now.canonical()):
         name = key.removeprefix("values.")
         what = f"scenario '{result.scenario}', {key}"
         if name != key and name not in result.parameters and name not in now.overrides:
             what = f"default of parameter '{name}'"
-        found.append(f"{what}: {x} in the file, {y} here")
+        found.append(f"{what}: {_short(x)} in the file, {_short(y)} here")
     if not found and now.hash() != result.scenario_hash:
         found.append(f"scenario '{result.scenario}': its hash is not that of its definition")
-    return list(dict.fromkeys(found))
+    return found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _current(given: _Provenance, result: _Result) -> Scenario:
@@ -339,70 +293,136 @@ def as_file(definition: Mapping[str, Any], title: str, parameters: Mapping[str, 
 # --- Making it again -------------------------------------------------------------------------------
 
 
-def _evidence(given: _Provenance, path: Path, progress: Progress | None) -> brief.Evidence:
-    """Run everything again and gather what the document was made from."""
-    pair = [_current(given, r) for r in given.results]
-    baseline, acted = _simulated(given.results, pair, path, progress)
-    groups: dict[str, list[Results]] = {}
-    points = _by_set(given.points)
-    if points:
-        first = given.points[0]
-        groups = simulate_many(
-            {name: [_current(given, r) for r in both] for name, both in points.items()},
-            rows=first.rows, replicates=len(first.seeds), seed=_seed(first, path),
-        )  # fmt: skip
-    kept = given.kept.model_dump()
-    comparison = compare(within(acted, kept), within(baseline, kept))
-    if extent(comparison.a) != json.loads(json.dumps(kept)):
-        raise VerificationError(f"{path}: it was made from series that a run no longer keeps")
-    return brief.gather(
-        comparison, grid_points(groups), (pair[1], pair[0]), given.made_by.command
-    )
-
-
 def _simulated(
-    given: Sequence[_Result], pair: Sequence[Scenario], path: Path, progress: Progress | None
-) -> list[Results]:
-    first = given[0]
-    found = simulate(
-        *pair, rows=first.rows, replicates=len(first.seeds), seed=_seed(first, path),
-        progress=progress,
-    )  # fmt: skip
-    return found
+    given: _Provenance, path: Path, progress: Progress | None
+) -> dict[str, list[Results]]:
+    """Run every parameter set again."""
+    found: dict[str, list[Results]] = {}
+    sets = given.sets()
+    # Sets of the same size and seed advance together, as they did the first time.
+    sizes: dict[tuple[Any, ...], list[str]] = {}
+    for name, group in sets.items():
+        if len({r.scenario for r in group}) < len(group) or len({r.seeds for r in group}) > 1:
+            raise VerificationError(f"{path}: its results are not those of one run")
+        sizes.setdefault((group[0].rows, group[0].seeds), []).append(name)
+    for (rows, seeds), names in sizes.items():
+        groups = {n: [_current(given, r) for r in sets[n]] for n in names}
+        found |= simulate_many(
+            groups, rows=rows, replicates=len(seeds), seed=_seed(seeds, path), progress=progress
+        )
+    return {name: found[name] for name in sets}
 
 
-def _seed(result: _Result, path: Path) -> int:
+def _seed(seeds: Sequence[int], path: Path) -> int:
     """The run's seed, from the seeds of its replicates."""
-    seed = result.seeds[0] // replicate_seed(1, 0)
-    if result.seeds != tuple(replicate_seed(seed, r) for r in range(len(result.seeds))):
+    seed = seeds[0] // replicate_seed(1, 0)
+    if tuple(seeds) != tuple(replicate_seed(seed, r) for r in range(len(seeds))):
         raise VerificationError(f"{path}: its seeds are not those of one run")
     return seed
 
 
-def _by_set(points: Sequence[_Result]) -> dict[str, list[_Result]]:
-    found: dict[str, list[_Result]] = {}
-    for result in points:
-        if result.parameter_set == DEFAULT_SET:
-            raise VerificationError("a point of the joint axes has no parameter set")
-        found.setdefault(result.parameter_set, []).append(result)
-    return found
+def _pair(given: _Provenance, sets: Mapping[str, list[Results]], path: Path) -> Comparison | None:
+    """The comparison of the default set, cut down to what the file was made from."""
+    group = sets.get(DEFAULT_SET, [])
+    if len(group) != 2:
+        return None
+    if given.kept is not None:
+        kept = json.loads(given.kept.model_dump_json())
+        group = [within(r, kept) for r in group]
+        if extent(group[1]) != kept:
+            raise VerificationError(f"{path}: it was made from series that a run does not keep")
+    return compare(group[1], group[0])
 
 
-def _findings(given: _Provenance, evidence: brief.Evidence) -> list[str]:
-    from econsim.brief.making import digest_of
-
-    here = {name: digest_of(figure) for name, figure in evidence.findings.items()}
-    return [
-        f"shipped finding '{name}' differs"
-        for name in sorted({*here, *given.findings})
-        if here.get(name) != given.findings.get(name)
-    ]
+def _points(sets: Mapping[str, list[Results]], path: Path) -> list[GridPoint]:
+    try:
+        return grid_points({n: g for n, g in sets.items() if len(g) == 2})
+    except (ValueError, IndexError):
+        raise VerificationError(f"{path}: its parameter sets are no points of a grid") from None
 
 
-def _document(given: _Provenance, evidence: brief.Evidence) -> brief.Document:
-    if given.made_by.form == "annex":
-        return brief.annex_of(evidence)
-    return brief.of_comparison(evidence, long=given.made_by.form == "long")
+def _brief(
+    given: _Provenance, sets: Mapping[str, list[Results]], carried: Mapping[str, Any], path: Path
+) -> tuple[bytes, Mapping[str, Any]]:
+    """The file of a brief made anew, and its provenance."""
+    comparison = _pair(given, sets, path)
+    if comparison is None or given.kept is None:
+        raise VerificationError(f"{path}: a brief is made from two scenarios")
+    both = {r.scenario: _current(given, r) for r in given.results if r.parameter_set == DEFAULT_SET}
+    scenarios = (both[comparison.a.scenario], both[comparison.b.scenario])
+    evidence = brief.gather(comparison, _points(sets, path), scenarios, given.made_by.command)
+    form = given.made_by.form
+    made = brief.annex_of(evidence) if form == "annex" else brief.of_comparison(
+        evidence, long=form == "long"
+    )  # fmt: skip
+    made = replace(made, provenance=_restamped(made.provenance, carried))
+    files = dict(brief.files([made], brief.FORMATS, comparison))
+    if given.made_by.file not in files:
+        raise VerificationError(f"{path}: no brief has a file called '{given.made_by.file}'")
+    return files[given.made_by.file], {k: v for k, v in made.provenance.items() if k != "made_by"}
+
+
+def _figure(
+    given: _Provenance, sets: Mapping[str, list[Results]], carried: Mapping[str, Any], path: Path
+) -> tuple[bytes, Mapping[str, Any]]:
+    """The file of a figure made anew, and its provenance."""
+    name = given.made_by.figure
+    comparison = _pair(given, sets, path)
+    points = _points(sets, path)
+    if comparison is None and points:
+        comparison = points[0].comparison
+    if comparison is None:
+        single = next(iter(sets.values()))[0]
+        drawn = [figures.adoption_by_size(single)]
+    else:
+        drawn, _ = figures.of_comparison(comparison, points)
+    chosen = next((f for f in drawn if f.name == name), None)
+    if chosen is None:
+        raise VerificationError(
+            f"{path}: what it was made from is what is here, but a figure '{name}' cannot be "
+            "drawn from runs of two scenarios alone"
+        )
+    made = replace(chosen, provenance=_restamped(chosen.provenance, carried))
+    ending = path.suffix.removeprefix(".").lower()
+    width = {} if given.made_by.width is None else {"width": given.made_by.width}
+    content = made.files((ending,), **width)[ending]
+    ours = {**made.provenance, **({"drawn": made.digest()} if ending != "json" else {})}
+    return content, ours
+
+
+def _restamped(made: Mapping[str, Any], carried: Mapping[str, Any]) -> dict[str, Any]:
+    """A provenance with the interpreter and libraries of the file: they make no number."""
+    results = []
+    for ours, theirs in zip(made["results"], carried["results"], strict=False):
+        kept = {k: theirs[k] for k in ("numpy", "python") if k in theirs}
+        results.append({**ours, **kept})
+    changed = {"made_with": carried["made_with"]} if "made_with" in carried else {}
+    return {**made, "results": results, **changed}
+
+
+def _archive(path: Path, progress: Progress | None) -> Verdict:
+    """Every file of an archive against its listed hash, then the brief in it made anew."""
+    found = []
+    with zipfile.ZipFile(path) as archive:
+        if sum(info.file_size for info in archive.infolist()) > export.LARGEST_FILE:
+            raise VerificationError(f"{path}: larger than any archive of econsim")
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    entities = json.loads(contents[CRATE])["@graph"]
+    listed = {e["@id"]: e["sha256"] for e in entities if "sha256" in e}
+    for name in sorted({*listed, *contents} - {CRATE}):
+        if name not in contents or name not in listed:
+            found.append(f"'{name}' is {'listed' if name in listed else 'there'} only")
+        elif hashlib.sha256(contents[name]).hexdigest() != listed[name]:
+            found.append(f"'{name}' is not the file that the archive lists")
+    briefs = [n for n in contents if Path(n).parent == Path(".") and Path(n).stem == "brief"]
+    if found or not briefs:
+        return Verdict(tuple(found or ["no brief in the archive"])[:TOLD], "nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        inner = Path(folder) / Path(briefs[0]).name
+        inner.write_bytes(contents[briefs[0]])
+        verdict = verify(inner, progress)
+    told = tuple(f"{briefs[0]}: {text}" for text in verdict.differences)
+    return Verdict(told, f"{briefs[0]} ({verdict.rebuilt}); hashes of {len(listed)} files")
 
 
 # --- Comparing bytes -------------------------------------------------------------------------------

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from econsim import data, figures, findings
-from econsim.experiments import sensitivity
+from econsim import data, figures, findings, parameters
+from econsim.experiments import calibration, sensitivity
 from econsim.experiments.decomposition import Decomposition
 from econsim.experiments.decomposition import Part as Share
 from econsim.experiments.ensemble import Spread
 from econsim.figures.distribution import SECTORS, counted
-from econsim.figures.panels import Bars, Contour, Lines, Map, Points
+from econsim.figures.panels import Bars, Contour, Lines, Map, Points, Shape
+from econsim.figures.uncertainty import PRIORS
 from econsim.results import Comparison, Estimate, Results, ResultsError, compare, estimate
 
 SIZES = ("0-9", "10-49", "50-249", "250+")
@@ -88,7 +89,6 @@ class Place:
 PLACES = [
     Place(d, s, pair(-20.0 * d * s)) for d in (0.2, 0.5, 0.8) for s in (0.05, 0.15, 0.3)
 ]  # fmt: skip
-PRIORS = {"lambda": (0.2, 0.5, 0.9), "open_share": (0.05, 0.15, 0.35)}
 SPREADS = (
     Spread("GDP", "EUR billion per year, prices of 2024", -3.0, (-4.0, -2.0), (-9.0, -3.0, -0.5),
            {"peers": -3.3, "taste": -5.2}, 24, ()),
@@ -108,9 +108,7 @@ def numbers(text: str) -> list[float]:
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, figures.Figure]:
     other = compare(result("other", "Other", change=-2.0), PLACES[0].comparison.b)
-    found, reasons = figures.of_comparison(
-        pair(), PLACES, others=[other], spreads=SPREADS, priors=PRIORS
-    )
+    found, reasons = figures.of_comparison(pair(), PLACES, others=[other], spreads=SPREADS)
     assert set(reasons) == {"decomposition", "sensitivity", "reversal", "scorecard"}
     return {f.name: f for f in found}
 
@@ -150,7 +148,7 @@ def test_identical_worlds_differ_nowhere() -> None:
     base = result("base", "Base")
     same = [Place(p.dissimilarity, p.open_share, compare(base, base)) for p in PLACES]
     twin = replace(base, scenario="twin", manifest={**base.manifest, "title": "Twin"})
-    found, _ = figures.of_comparison(compare(twin, base), same, priors=PRIORS)
+    found, _ = figures.of_comparison(compare(twin, base), same)
     for figure in found:
         if figure.name != "headline_grid":
             assert re.search(r"no (clear )?difference|no firm|no clear first", figure.title)
@@ -289,8 +287,12 @@ def test_countries_lie_where_they_lie() -> None:
 
     for one, two in (("DE", "PL"), ("ES", "PT"), ("BE", "LU"), ("EE", "LV"), ("HR", "SI")):
         assert len(points(one) & points(two)) > 3
-    assert states["FI"].label[1] > states["DE"].label[1] > states["IT"].label[1]
-    assert states["IE"].label[0] < states["DE"].label[0] < states["CY"].label[0]
+    east, north = zip(
+        *(Shape(c, states[c].rings, 0.0).middle() for c in ("IE", "DE", "CY", "IT", "FI")),
+        strict=True,
+    )
+    assert east[0] < east[1] < east[2]
+    assert north[3] < north[1] < north[4]
 
 
 def test_the_map_shows_colours_only_where_they_mean_something() -> None:
@@ -323,12 +325,12 @@ def test_a_broken_map_is_refused(tmp_path: Path, change: object, message: str) -
 
 def test_kinds_of_uncertainty_stay_apart(drawn: dict[str, figures.Figure]) -> None:
     figure = drawn["kinds_of_uncertainty"]
-    assert "GDP lower under every kind of uncertainty" in figure.title
+    assert "GDP: lower under every kind of uncertainty" in figure.title
     rows = figure.panels[0].rows
     assert [(r.low, r.high) for r in rows[:2]] == [(-4.0, -2.0), (-9.0, -0.5)]
     assert [r.value for r in rows[2:]] == [-3.3, -5.2]
     both = replace(SPREADS[0], structure={"peers": 1.0})
-    assert "GDP of either sign" in figures.kinds_of_uncertainty([both], pair()).title
+    assert "GDP: of either sign" in figures.kinds_of_uncertainty([both], pair()).title
 
 
 def test_a_rank_is_a_paired_difference() -> None:
@@ -358,13 +360,18 @@ def test_the_contour_holds_the_grid_and_the_priors(drawn: dict[str, figures.Figu
     assert all(low <= level <= high for level in panel.levels)
     (mark,) = panel.places
     assert (mark.x, mark.y) == (15.0, 0.5)
-    assert (mark.x_high, mark.y_high) == (30.0, 0.8), "cut to what was run"
+    assert (mark.x_low, mark.x_high) == pytest.approx((10.5, 27.3))
+    assert (mark.y_low, mark.y_high) == (0.27, 0.8), "cut to what was run"
     with pytest.raises(ResultsError, match="whole grid"):
-        figures.joint_contour(PLACES[:-1], PRIORS)
+        figures.joint_contour(PLACES[:-1])
 
 
 def test_priors_are_those_of_the_calibration() -> None:
-    assert findings.priors() == PRIORS
+    held = {p.name.removeprefix("choice."): p for p in calibration.UNIDENTIFIED}
+    for axis, (low, default, high) in PRIORS.items():
+        assert default == parameters.get(f"choice.{axis}").default
+        ends = [float(held[axis].quantile(p)) for p in (0.1, 0.9)]
+        assert (low, high) == pytest.approx(ends, abs=6e-4)
 
 
 UNIT = "EUR billion per year, prices of 2024"

@@ -7,7 +7,16 @@ not in the results: :func:`of_comparison` and :func:`of_store` refuse to return 
 
 from econsim.brief.content import BriefError, Document, UnsoundError, unfounded
 from econsim.brief.evidence import Evidence
-from econsim.brief.making import FORMATS, annex_of, files, gather, of_comparison, of_store, write
+from econsim.brief.making import (
+    FORMATS,
+    annex_of,
+    files,
+    formats_named,
+    gather,
+    of_comparison,
+    of_store,
+    write,
+)
 
 __all__ = [
     "FORMATS",
@@ -17,6 +26,7 @@ __all__ = [
     "UnsoundError",
     "annex_of",
     "files",
+    "formats_named",
     "gather",
     "of_comparison",
     "of_store",

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from econsim.figures import Figure
+from econsim.results import ResultsError
 
 #: A number as a reader sees it in a text.
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
-class BriefError(ValueError):
+class BriefError(ResultsError):
     """What was asked for cannot be made into a brief; the message says why."""
 
 
@@ -172,6 +173,7 @@ class Document:
         quotes: what the numbers of the text are.
         provenance: of everything in it.
         footer: on every page.
+        compact: whether it is set closely, to fit on few pages.
         missing: what it should hold and does not -> why.
     """
 
@@ -182,8 +184,13 @@ class Document:
     quotes: tuple[Quote, ...]
     provenance: Mapping[str, Any]
     footer: str = ""
+    compact: bool = False
     missing: Mapping[str, str] = field(default_factory=dict)
     language: str = "en"
+
+    def certificate(self, file: str) -> dict[str, Any]:
+        """The provenance as a file of that name carries it."""
+        return {**self.provenance, "made_by": {**self.provenance["made_by"], "file": file}}
 
     def figures(self) -> list[Figure]:
         """Its figures, in order."""

@@ -107,10 +107,10 @@ class Voice:
         try:
             value = estimate_of(self.comparison, side, name, when, by, group)
         except ResultsError as error:
-            self.missing[outcome(name).label] = str(error)
+            self.missing[_label(name, by)] = str(error)
             return None
         if not math.isfinite(value.mean):
-            self.missing[outcome(name).label] = f"no values of {when} are kept"
+            self.missing[_label(name, by)] = f"not kept for every month of {when}"
             return None
         return Told(value, f"{side} {name} {when} {by or 'total'} {group}")
 
@@ -193,6 +193,12 @@ class Voice:
         most = max(estimates, key=lambda t: t.estimate.mean)
         text = amount(f"{number(least.estimate)} to {number(most.estimate)}", least.estimate.unit)
         return Phrase(text, {**least.values(), **most.values()})
+
+
+def _label(name: str, by: str | None) -> str:
+    """An outcome in words, with its groups."""
+    words = outcome(name).label
+    return words if by is None else f"{words} by {by.replace('_', ' ')}"
 
 
 def listed(phrases: Iterable[Phrase], joint: str = ", ") -> Phrase:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from econsim import figures
-from econsim.brief import annex, sections, shipped, studies
+from econsim.brief import annex, archives, numbers, sections, shipped, studies
 from econsim.brief.content import (
     Block,
+    BriefError,
     Document,
     Heading,
     Paragraph,
@@ -26,14 +26,18 @@ from econsim.brief.content import (
 from econsim.brief.evidence import Evidence, Voice
 from econsim.experiments.headline import GridPoint
 from econsim.experiments.store import Store
-from econsim.figures import Figure
+from econsim.figures import export
+from econsim.parameters import nearest
 from econsim.results import Comparison, Results
 from econsim.scenario import Scenario
 
 #: What can be written.
 FORMATS = ("pdf", "html", "csv", "xlsx", "iamc")
-#: Figures of the short form, in order of preference.
-SHORT_FIGURES = ("gdp_effect", "adoption_by_size")
+#: Figures of the two forms, in order; the archive holds all that can be drawn.
+SHORT_FIGURES = ("gdp_effect",)
+LONG_FIGURES = (
+    "gdp_effect", "adoption_by_size", "lost_and_diverted", "winners_and_losers", "headline_grid",
+)  # fmt: skip
 
 
 def of_comparison(evidence: Evidence, long: bool = True) -> Document:
@@ -47,23 +51,21 @@ def of_comparison(evidence: Evidence, long: bool = True) -> Document:
         UnsoundError: a number of the text is not in the results (a defect).
     """
     voice = Voice(evidence.comparison)
-    blocks: list[Block] = [*sections.lead(voice)]
-    table = sections.numbers.headline_table(voice)
-    note = Paragraph(sections.uncertainty_note(voice), "small")
-    asked = sections.question(voice, evidence, long)
-    pictures = [Picture(f) for f in _chosen(evidence, long)]
-    decided = sections.deciding(voice, evidence, long)
-    turned = sections.reversal(voice, evidence, long)
-    gained = sections.gains(voice, evidence, long)
-    beside = sections.published(voice, long)
-    box = sections.method(voice, long)
-    blocks += [note, *asked, Heading("The headline in numbers")]
-    blocks += [table] if table is not None else []
-    if long:
-        blocks += [Heading("Figures"), *pictures] if pictures else []
-    else:
-        blocks += pictures
-    blocks += [*gained, *decided, *turned, *beside, box]
+    table = numbers.headline_table(voice)
+    blocks: list[Block] = [
+        *sections.lead(voice),
+        Paragraph(sections.uncertainty_note(voice), "small"),
+        *sections.question(voice, evidence, long),
+        Heading("The headline in numbers"),
+        *([table] if table is not None else []),
+        *_pictures(evidence, LONG_FIGURES[:2] if long else SHORT_FIGURES),
+        *sections.gains(voice, evidence, long),
+        *(_pictures(evidence, LONG_FIGURES[2:]) if long else []),
+        *sections.deciding(voice, evidence, long),
+        *sections.reversal(voice, evidence, long),
+        *sections.published(voice, long),
+        sections.method(voice, long),
+    ]
     # Last, so that they can name everything that was found missing above.
     blocks += sections.limits(voice, evidence, long)
     blocks += sections.sources(voice, evidence, long)
@@ -77,11 +79,9 @@ def _title(voice: Voice) -> Phrase:
     return Phrase(f"{mine.text}: {found.text}", {**mine.values, **found.values})
 
 
-def _chosen(evidence: Evidence, long: bool) -> list[Figure]:
-    if long:
-        return list(evidence.figures)
+def _pictures(evidence: Evidence, names: Sequence[str]) -> list[Picture]:
     by_name = {f.name: f for f in evidence.figures}
-    return [by_name[n] for n in SHORT_FIGURES if n in by_name][:1]
+    return [Picture(by_name[n]) for n in names if n in by_name]
 
 
 def annex_of(evidence: Evidence) -> Document:
@@ -113,6 +113,7 @@ def _finished(
         blocks=tuple(blocks),
         quotes=tuple(voice.said.quotes),
         provenance=certificate(evidence, form),
+        compact=form == "short",
         footer="A conditional comparison under stated assumptions, not a forecast.",
         missing={**evidence.missing_figures, **voice.missing},
     )
@@ -154,25 +155,10 @@ def certificate(evidence: Evidence, form: str) -> dict[str, Any]:
     points = [r for p in evidence.points for r in (p.comparison.b, p.comparison.a)]
     return {
         "made_by": {"kind": "brief", "form": form, "command": evidence.command},
-        **birth([c.b, c.a], points),
+        "kept": extent(c.a),
+        "findings": {name: f.digest() for name, f in sorted(evidence.findings.items())},
         "made_with": libraries(),
-        "findings": {n: digest_of(f) for n, f in sorted(evidence.findings.items())},
-    }
-
-
-def birth(pair: Sequence[Results], points: Sequence[Results]) -> dict[str, Any]:
-    """Birth certificate of results: each by scenario and parameters, definitions and data once."""
-    main = pair[0].manifest
-    return {
-        "econsim": main.get("econsim"),
-        "data_hash": main.get("data_hash"),
-        "data_tables": dict(main.get("data_tables", {})),
-        "scenarios": {
-            r.scenario: r.manifest["definition"] for r in pair if "definition" in r.manifest
-        },
-        "kept": extent(pair[1]),
-        "results": [_certificate(r) for r in pair],
-        "points": [_certificate(r) for r in points],
+        **figures.provenance(c.b, c.a, *points),
     }
 
 
@@ -217,11 +203,6 @@ def _certificate(result: Results) -> dict[str, Any]:
     }
 
 
-def digest_of(figure: Figure) -> str:
-    """SHA-256 of a figure's words and drawn data."""
-    return hashlib.sha256(figure.json().encode("utf-8")).hexdigest()
-
-
 def gather(
     comparison: Comparison,
     points: Sequence[GridPoint] = (),
@@ -245,38 +226,59 @@ def gather(
 # --- Files -----------------------------------------------------------------------------------------
 
 
+def formats_named(text: str) -> tuple[str, ...]:
+    """Formats given with commas between, in the order of :data:`FORMATS`.
+
+    Raises:
+        BriefError: one is unknown; the nearest is offered.
+    """
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    for name in names:
+        if name not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise BriefError(f"unknown format '{name}'{nearest(name, FORMATS)} ({known})")
+    if not names:
+        raise BriefError(f"no format given ({', '.join(FORMATS)})")
+    return tuple(f for f in FORMATS if f in names)
+
+
 def write(
     documents: Sequence[Document],
     folder: str | Path,
     formats: Sequence[str] = FORMATS,
-    comparison: Comparison | None = None,
-) -> tuple[list[Path], Mapping[str, str]]:
+    evidence: Evidence | None = None,
+    *,
+    archive: bool = False,
+) -> tuple[list[Path], dict[str, str]]:
     """Write documents and their tables.
 
     Args:
         documents: brief, annex.
         folder: where to; made if it is not there.
         formats: some of :data:`FORMATS`.
-        comparison: whose yearly values go into the IAMC table.
+        evidence: of the comparison, for the IAMC table and the archive.
+        archive: whether to add ``archive.zip``.
 
     Returns:
-        The files, and what could not be written -> why.
+        The files, and what could not be made -> why.
 
     Raises:
+        econsim.results.ResultsError: a name is taken by a file that is not of econsim.
         OSError: the machine said no (permission, disk).
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    refused: dict[str, str] = {}
-    if "iamc" in formats and comparison is None:
-        refused["iamc"] = "a study has no yearly values for an IAMC table"
-    for name, content in files(documents, formats, comparison):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        written.append(path)
-    return written, refused
+    missing = {k: v for document in documents for k, v in document.missing.items()}
+    if "iamc" in formats and evidence is None:
+        missing["iamc"] = "a study has no yearly values for an IAMC table"
+    comparison = None if evidence is None else evidence.comparison
+    made = dict(files(documents, formats, comparison))
+    if archive and evidence is not None:
+        made["archive.zip"] = archives.crate(documents, made, evidence)
+    places: dict[str, dict[str, bytes]] = {}
+    for name, content in made.items():
+        where, _, stem = name.rpartition("/")
+        places.setdefault(where, {})[stem] = content
+    written = [p for where, part in places.items() for p in export.write(Path(folder) / where, part)]
+    return written, missing
 
 
 def files(
@@ -298,4 +300,4 @@ def files(
         if "xlsx" in formats:
             yield f"{document.name}.xlsx", tables.xlsx(document)
     if "iamc" in formats and comparison is not None:
-        yield "iamc.xlsx", tables.iamc(comparison, documents[0].provenance)
+        yield "iamc.xlsx", tables.iamc(comparison, documents[0].certificate("iamc.xlsx"))

@@ -75,7 +75,10 @@ def estimates(
     if not shown:
         return None
     heads = [voice.say("{x}", x=h) for h in header] + (["unit"] if units else [])
-    widths = [2.2, *(2.0 if "interval" in h else 1.2 for h in columns[1:])]
+    # An interval needs room for two numbers more.
+    widths = [2.2] + [
+        1.9 if any("(" in row[c] for row in shown) else 1.15 for c in range(1, len(columns))
+    ]
     return Table(
         name, voice.say("{x}", x=title), tuple(heads), tuple(shown), tuple(records), note,
         (*widths, 2.0) if units else tuple(widths),
@@ -266,9 +269,17 @@ def point_told(voice: Voice, point: headline.GridPoint) -> dict[str, Told]:
 
 
 def published_table(voice: Voice, lines: Sequence[Line]) -> Table:
-    """Published estimates beside what the model's own accounts return for them."""
+    """Published estimates beside what the model's own accounts return for them.
+
+    The first number of each study is shown; the table's file holds all.
+    """
     rows, records = [], []
+    shown: set[str] = set()
     for line in lines:
+        records.append(line.record())
+        if line.row in shown:
+            continue
+        shown.add(line.row)
         label = quoted(f"{line.study}: {line.item.replace('_', ' ')}", f"table replications {line.row}")
         pair = {
             f"table replications {line.row} {line.item}": line.published,
@@ -284,12 +295,12 @@ def published_table(voice: Voice, lines: Sequence[Line]) -> Table:
                 "yes" if line.within else "no",
             )
         )
-        records.append(line.record())
     return Table(
         "published", "Published estimates through the model's own accounts",
         ("study", "published", "here", "unit", "within tolerance"),
         tuple(rows), tuple(records),
-        "The same definitions and inputs as in each study, booked by this model's ledger.",
+        "The first number of each study, with its definitions and inputs, booked by this model's "
+        "ledger; all are in the table's file.",
         widths=(5.0, 1.2, 1.2, 2.2, 1.2),
     )  # fmt: skip
 

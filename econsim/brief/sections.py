@@ -325,11 +325,7 @@ def deciding(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
     ]
     names = [n for n in STUDIES if n != "reversal"]
     present = [n for n in names if n in evidence.findings]
-    items = [
-        voice.say("{title}.", title=_figure_title(evidence, n).__class__(
-            _figure_title(evidence, n).text.rstrip("."), _figure_title(evidence, n).values))
-        for n in present
-    ]  # fmt: skip
+    items = [voice.say("{title}.", title=_found(evidence, n)) for n in present]
     if items:
         blocks.append(Bullets(tuple(items)))
     if long:
@@ -337,25 +333,29 @@ def deciding(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
         blocks += [table] if table is not None else []
         blocks.append(_parameters(voice, evidence))
         blocks += [Picture(evidence.findings[n]) for n in present]
-    absent = [n for n in names if n not in evidence.findings]
+    absent = [n for n in STUDIES if n not in evidence.findings]
     if absent:
-        blocks.append(Paragraph(_not_run(evidence, absent), "small"))
+        text = _not_run(voice, evidence, absent if long else [])
+        blocks.append(Paragraph(text, "small"))
     return blocks
 
 
-def _figure_title(evidence: Evidence, name: str) -> Phrase:
-    return quoted(evidence.findings[name].title, f"figure {name}")
+def _found(evidence: Evidence, name: str) -> Phrase:
+    """What a finding says."""
+    return quoted(evidence.findings[name].title.rstrip("."), f"figure {name}")
 
 
-def _not_run(evidence: Evidence, names: Sequence[str]) -> str:
+def _not_run(voice: Voice, evidence: Evidence, names: Sequence[str]) -> str:
     """What was not run for this pair, and the command that would."""
     c = evidence.comparison
-    what = "; ".join(
-        f"{STUDIES[n][0]} (econsim {STUDIES[n][1]})" for n in names
-    )  # fmt: skip
-    return f"Not run for this pair ({c.a.scenario} against {c.b.scenario}): {what}." if not any(
-        ch.isdigit() for ch in c.a.scenario + c.b.scenario
-    ) else f"Not run for this pair: {what}."
+    pair = quoted(f"{c.a.scenario} against {c.b.scenario}", "scenario names")
+    if not names:
+        return voice.say(
+            "Not every study of assumptions was run for this pair ({pair}); the long form names "
+            "them.", pair=pair,
+        )  # fmt: skip
+    what = "; ".join(f"{STUDIES[n][0]} (econsim {STUDIES[n][1]})" for n in names)
+    return voice.say("Not run for this pair ({pair}): {what}.", pair=pair, what=what)
 
 
 def _parameters(voice: Voice, evidence: Evidence) -> Table:
@@ -389,8 +389,7 @@ def reversal(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
     """When it reverses."""
     blocks: list[Block] = [Heading("When it reverses")]
     if "reversal" in evidence.findings:
-        title = _figure_title(evidence, "reversal")
-        blocks.append(Paragraph(voice.say("{title}.", title=Phrase(title.text.rstrip("."), title.values))))
+        blocks.append(Paragraph(voice.say("{title}.", title=_found(evidence, "reversal"))))
         if long:
             blocks.append(Picture(evidence.findings["reversal"]))
         return blocks
@@ -425,12 +424,6 @@ def reversal(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
         blocks.append(Paragraph(text))
     elif main is not None and main.unclear:
         blocks.append(Paragraph("There is no clear GDP effect that could reverse."))
-    blocks.append(
-        Paragraph(
-            "Other assumptions were not searched for this pair (a study of its own does that: "
-            "econsim sweep where-it-reverses, then econsim discover).", "small"
-        )
-    )  # fmt: skip
     return blocks
 
 
@@ -445,9 +438,9 @@ def published(voice: Voice, long: bool) -> list[Block]:
     level = voice.level("baseline", "gdp_gain")
     items = [
         voice.say(
-            "Fed with the inputs of published studies, the model's own accounts return {inside} of "
-            "{all} of their numbers within a stated tolerance. That shows the bookkeeping agrees, "
-            "not that the inputs are right.",
+            "Fed with the inputs of published studies, the model's accounts return {inside} of the "
+            "{all} published numbers within a stated tolerance. That shows that the bookkeeping "
+            "agrees, not that the inputs are right.",
             inside=Phrase(str(inside), counts), all=Phrase(str(len(lines)), counts),
         )
     ]  # fmt: skip
@@ -457,7 +450,7 @@ def published(voice: Voice, long: bool) -> list[Block]:
         items.append(
             voice.say(
                 "In the baseline general-purpose AI adds {gain} % to GDP by {year}. For scale: "
-                "{study} has {their} % of productivity in ten years.",
+                "{study}: {their} % of productivity in ten years.",
                 gain=voice.number(level), year=voice.when(),
                 study=quoted(first.study, "table replications R1"),
                 their=Phrase(f"{first.published:g}", {"published R1": first.published}),
@@ -538,14 +531,15 @@ LIMITS = (
 
 def limits(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
     """What this cannot tell."""
-    chosen = LIMITS if long else (*LIMITS[:3], LIMITS[4])
+    chosen = LIMITS if long else (LIMITS[0], LIMITS[1], LIMITS[4])
     blocks: list[Block] = [Heading("Limits"), Bullets(chosen)]
     reasons = {**evidence.missing_figures, **voice.missing}
     if reasons and long:
         blocks.append(Paragraph("Not in these results, so not said here:"))
         blocks.append(
             Bullets(tuple(
-                voice.say("{what}: {why}", what=quoted(k, "label"), why=quoted(v, "reason"))
+                voice.say("{what}: {why}", what=quoted(k.replace("_", " "), "label"),
+                          why=quoted(v, "reason"))
                 for k, v in reasons.items()
             ))
         )  # fmt: skip

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from econsim.brief.content import Document
+from econsim.figures import export
 from econsim.results import (
     OUTCOMES,
     Comparison,
@@ -21,10 +20,6 @@ from econsim.results import (
     estimate,
 )
 
-#: First line of a CSV file: what follows the mark is its provenance, as JSON.
-MARK = "# econsim provenance: "
-#: Sheet of a workbook, and the key in its first cell, that hold the provenance.
-SHEET = "provenance"
 #: A cell of a workbook holds no more text than this.
 CELL = 30_000
 #: Every workbook says it was made then, so that the same content gives the same bytes.
@@ -37,39 +32,18 @@ FIRST_YEAR = 2021
 
 def csv_files(document: Document) -> dict[str, str]:
     """Name -> text of a CSV file for each table, and one with every number of the text."""
+    import pandas as pd
+
     tables = {t.name: t.records for t in document.tables()}
-    said = [
+    tables[f"{document.name}_numbers"] = tuple(
         {"text": q.text, "what": what, "value": value}
         for q in document.quotes
         for what, value in q.values.items()
-    ]
-    tables[f"{document.name}_numbers"] = tuple(said)
+    )
     return {
-        name: _csv(records, {**document.provenance, "file": f"tables/{name}.csv"})
+        name: export.csv(pd.DataFrame(list(records)), document.certificate(f"tables/{name}.csv"))
         for name, records in tables.items()
     }
-
-
-def _csv(records: Any, provenance: Mapping[str, Any]) -> str:
-    """Records as CSV: provenance in the first line, numbers that read back exactly."""
-    text = io.StringIO()
-    text.write(f"{MARK}{carried(provenance)}\n")
-    columns = list(dict.fromkeys(key for record in records for key in record))
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        writer.writerow({k: _cell(v) for k, v in record.items()})
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Missing numbers are empty cells."""
-    return "" if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def carried(provenance: Mapping[str, Any]) -> str:
-    """Provenance on one line."""
-    return json.dumps(provenance, sort_keys=True, separators=(",", ":"))
 
 
 # --- Workbooks ----------------------------------------------------------------------------------
@@ -78,8 +52,7 @@ def carried(provenance: Mapping[str, Any]) -> str:
 def xlsx(document: Document) -> bytes:
     """All tables of a document as a workbook: one sheet each, units beside the numbers."""
     sheets = {t.name: (t.title, t.records, t.note) for t in document.tables()}
-    file = f"{document.name}.xlsx"
-    return _workbook(sheets, document.title, {**document.provenance, "file": file})
+    return _workbook(sheets, document.title, document.certificate(f"{document.name}.xlsx"))
 
 
 def _workbook(
@@ -124,9 +97,9 @@ def _write(sheet: Any, row: int, column: int, value: Any) -> None:
 
 def _carry(book: Any, provenance: Mapping[str, Any]) -> None:
     """The provenance in a sheet of its own, cut into cells that are not too long."""
-    sheet = book.add_worksheet(SHEET)
-    sheet.write_string(0, 0, f"econsim {SHEET}")
-    text = carried(provenance)
+    sheet = book.add_worksheet("provenance")
+    sheet.write_string(0, 0, export.MARK.strip())
+    text = export.carried(provenance)
     for row, start in enumerate(range(0, len(text), CELL), start=1):
         sheet.write_string(row, 0, text[start : start + CELL])
 
@@ -168,7 +141,7 @@ def iamc(comparison: Comparison, provenance: Mapping[str, Any]) -> bytes:
             for column, value in enumerate(numbers, start=5):
                 _write(sheet, row, column, value)
             row += 1
-    _carry(book, {**provenance, "file": "iamc.xlsx"})
+    _carry(book, provenance)
     book.close()
     return out.getvalue()
 

@@ -20,8 +20,7 @@ from econsim.brief.content import (
     Picture,
     Table,
 )
-from econsim.brief.drawing import alternative, drawn
-from econsim.brief.tables import carried
+from econsim.figures import Figure, export
 
 TEMPLATE = Path(__file__).with_name("template.typ")
 #: Accessible PDF: tagged, with title, language and alternative texts.
@@ -60,20 +59,28 @@ def _settings() -> dict[str, Any]:
 def _files(document: Document) -> dict[str, bytes]:
     """The template, the content and the drawings, as Typst wants them."""
     figures = {f.name: f for f in document.figures()}
+    # Brackets would end a string of a PDF; JSON may write them otherwise.
+    provenance = export.carried(document.certificate(f"{document.name}.pdf"))
+    provenance = provenance.replace("(", "\\u0028").replace(")", "\\u0029")
     content = {
         "title": document.title,
         "kicker": document.kicker,
         "language": document.language,
         "footer": document.footer,
+        "compact": document.compact,
+        "provenance": provenance,
         "blocks": [plain(b) for b in document.blocks],
     }
-    carried_with = {**document.provenance, "file": f"{document.name}.pdf"}
     return {
         "main": TEMPLATE.read_bytes(),
-        "provenance.json": carried(carried_with).encode("utf-8"),
         "content.json": json.dumps(content, ensure_ascii=False).encode("utf-8"),
-        **{f"{name}.svg": drawn(figure).encode("utf-8") for name, figure in figures.items()},
+        **{f"{name}.svg": f.svg().encode("utf-8") for name, f in figures.items()},
     }
+
+
+def alternative(figure: Figure) -> str:
+    """What a figure says to those who cannot see it."""
+    return f"{figure.title}. {figure.alt}"
 
 
 def plain(block: Block) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
+import base64
 from html import escape
 from pathlib import Path
 
@@ -18,21 +17,17 @@ from econsim.brief.content import (
     Picture,
     Table,
 )
-from econsim.brief.drawing import alternative, drawn
-from econsim.brief.typesetting import text_columns
+from econsim.brief.typesetting import alternative, text_columns
+from econsim.figures import export
 
 STYLE = Path(__file__).with_name("page.css")
-#: Identifier of the element that carries the provenance.
-CARRIER = "econsim-provenance"
 
 
 def html(document: Document) -> str:
     """The document as HTML, complete in itself."""
     body = "\n".join(_block(b) for b in document.blocks)
     # "</" would end the script element; JSON may write it otherwise.
-    file = f"{document.name}.html"
-    carried = json.dumps({**document.provenance, "file": file}, sort_keys=True)
-    carried = carried.replace("</", "<\\/")
+    carried = export.carried(document.certificate(f"{document.name}.html")).replace("</", "<\\/")
     return f"""<!DOCTYPE html>
 <html lang="{escape(document.language, quote=True)}">
 <head>
@@ -41,7 +36,7 @@ def html(document: Document) -> str:
 <title>{escape(document.title)}</title>
 <style>
 {STYLE.read_text(encoding="utf-8")}</style>
-<script type="application/json" id="{CARRIER}">{carried}</script>
+<script type="application/json" id="{export.CARRIER}">{carried}</script>
 </head>
 <body>
 <main>
@@ -78,9 +73,10 @@ def _block(block: Block) -> str:
 
 
 def _picture(block: Picture) -> str:
-    drawing = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", drawn(block.figure), flags=re.DOTALL)
+    # A drawing of its own: names inside it cannot meet those of another one.
+    drawing = base64.b64encode(block.figure.svg().encode("utf-8")).decode("ascii")
     words = escape(alternative(block.figure), quote=True)
-    return f'<figure role="img" aria-label="{words}">{drawing.strip()}</figure>'
+    return f'<figure><img src="data:image/svg+xml;base64,{drawing}" alt="{words}"></figure>'
 
 
 def _table(table: Table) -> str:

@@ -359,10 +359,16 @@ def gdp_effect(
     monthly = trailing_year(main.values("gdp") - comparison.b.values("gdp"))
     years = range(FIRST_YEAR, year + 1)
     yearly = [comparison.difference("gdp", y) for y in years]
+    share = comparison.difference("gdp_gain", year)
     data = pd.DataFrame(
         [
             *_rows({**fixed, "frequency": "month"}, months, _monthly(monthly, unit)),
             *_rows({**fixed, "frequency": "year"}, [str(year)], yearly[-1:]),
+            *_rows(
+                {**fixed, "outcome": "gdp_gain", "unit": share.unit, "frequency": "share of year"},
+                [str(year)],
+                [share],
+            ),
         ]
     )
     final = yearly[-1]
@@ -370,7 +376,6 @@ def gdp_effect(
     extreme = yearly[peak]
     mine, theirs = titles(comparison)
     title = f"{mine}: {gdp_finding(comparison)}"
-    share = comparison.difference("gdp_gain", year)
     alt = (
         f"Line chart of the difference in GDP, {FIRST_YEAR} to {year}, {mine} minus "
         f"{theirs}. In {year} it is {amount(number(final), unit)} "

@@ -14,7 +14,7 @@ import numpy as np
 from econsim.figures.comparison import policy_start
 from econsim.figures.figure import Figure
 from econsim.figures.panels import Bar, Bars, Lines, Row, Rows
-from econsim.figures.paths import CLOSED, compose, line, row, tidy, told
+from econsim.figures.paths import compose, line, row, tidy, told
 from econsim.figures.words import (
     FIRST_YEAR,
     HEADLINE_GROUP,
@@ -47,9 +47,9 @@ SECTORS = {
     "S": "Other services",
 }
 _FLOWS = (
-    ("lost", "lost: use none any more", CLOSED),
+    ("lost", "lost: use none any more", "#A8430F"),
     ("diverted", "diverted: from open to closed", "#2E8FB8"),
-    ("gained", "gained: would not have used any", "#3A2A6B"),
+    ("gained", "gained: would not have used any", "#2E2057"),
 )
 
 

@@ -27,6 +27,8 @@ from econsim.figures.panels import (
     Points,
     Rows,
     Series,
+    legible,
+    padded,
     shade,
     span,
     spread,
@@ -327,7 +329,7 @@ def _areas(place: _Place, panel: Areas) -> None:
     pixel = panel.top / place.height
     sizes = [15.0 * pixel * (1 + a.label.count("\n")) for a in panel.areas]
     for height, area in zip(spread(middles, sizes, 0.0, panel.top), panel.areas, strict=True):
-        place.beside(height, area.label, area.colour)
+        place.beside(height, area.label, legible(area.colour))
     place.start(panel.start, panel.start_words, on_top=True)
 
 
@@ -357,7 +359,9 @@ def _rows(place: _Place, panel: Rows) -> None:
             )
         )  # fmt: skip
         place.beside(-number, shown, colour)
-    _listed(place, [r.label for r in panel.rows], {})
+    ends = [v for r in panel.rows for v in (r.value, r.low, r.high, r.wide_low, r.wide_high)]
+    ends += [panel.line] if panel.line is not None else []
+    _listed(place, [r.label for r in panel.rows], {"range": list(padded(ends, zero=False))})
     if panel.line is not None:
         place.upright(panel.line)
 
@@ -404,7 +408,9 @@ def _bars(place: _Place, panel: Bars) -> None:
                 type="line", x0=row[-1].end, x1=row[-1].end, xref=place.x, y0=-number - 0.31,
                 y1=-number - 0.69, yref=place.y, line={"color": MUTED, "width": 1},
             )  # fmt: skip
-    _listed(place, [r[0].label for r in rows], {}, [r[0].bold for r in rows])
+    ends = [v for bar in panel.bars for v in (bar.start, bar.end, bar.low, bar.high)]
+    reach = {"range": list(padded(ends, zero=False))}
+    _listed(place, [r[0].label for r in rows], reach, [r[0].bold for r in rows])
     place.chart.update_layout(barmode="overlay")
     if panel.line is not None:
         place.upright(panel.line)
@@ -422,15 +428,13 @@ def _cells(place: _Place, panel: Cells) -> None:
     import plotly.graph_objects as go
 
     low, high = span((v for row in panel.values for v in row), panel.scale)
-    # Paler than the whole scale: words are written in the cells.
-    reach = 0.35 * (high - low) / (2 if panel.scale == "diverging" else 1)
     place.add(
         go.Heatmap(
             z=[[v if math.isfinite(v) else None for v in row] for row in panel.values],
             x=list(panel.columns), y=list(panel.rows),
             text=[[_html(t) for t in row] for row in panel.texts], texttemplate="%{text}",
             textfont={"size": 13, "color": INK}, colorscale=_colorscale(panel.scale),
-            zmin=low - reach * (panel.scale == "diverging"), zmax=high + reach, showscale=False,
+            zmin=low, zmax=high, showscale=False,
             xgap=2, ygap=2, hovertemplate="%{y}, %{x}<br>%{text}<extra></extra>",
         )
     )  # fmt: skip
@@ -478,7 +482,10 @@ def _contour(place: _Place, panel: Contour) -> None:
             )
         )  # fmt: skip
     x, y = _titles(panel.x_title, panel.y_title)
-    place.axes({"showgrid": False, **x}, {"showgrid": False, **y})
+    place.axes(
+        {"showgrid": False, "range": [panel.x[0], panel.x[-1]], **x},
+        {"showgrid": False, "range": [panel.y[0], panel.y[-1]], **y},
+    )
 
 
 def _points(place: _Place, panel: Points) -> None:
@@ -507,7 +514,9 @@ def _points(place: _Place, panel: Points) -> None:
         place.add(
             go.Scatter(
                 x=[dot.x], y=[dot.y], mode="markers+text" if dot.text else "markers",
-                text=[_html(dot.text)], textposition="middle right",
+                text=[_html(dot.text)],
+                # Words stay inside the panel.
+                textposition="middle left" if 4 * dot.x > left + 3 * right else "middle right",
                 textfont={"size": 12, "color": dot.colour}, name=dot.label,
                 marker={
                     "color": "white" if dot.hollow else dot.colour, "size": 8,
@@ -525,9 +534,8 @@ def _map(place: _Place, panel: Map) -> None:
 
     low, high = span((s.value for s in panel.shapes), panel.scale)
     for shape in panel.shapes:
-        colour = GRID_LINE
-        if math.isfinite(shape.value):
-            colour = shade(panel.scale, (shape.value - low) / (high - low))
+        share = (shape.value - low) / (high - low)
+        colour = shade(panel.scale, share) if math.isfinite(share) else GRID_LINE
         x: list[float | None] = []
         y: list[float | None] = []
         for ring in shape.rings:
@@ -541,7 +549,8 @@ def _map(place: _Place, panel: Map) -> None:
                 hoverinfo="name", hoverlabel={"namelength": -1},
             )
         )  # fmt: skip
-    # The bar that explains the colours, and its words.
+    # The bar that explains the colours, and its words, beside its own map.
+    lowest, highest = place.chart.layout[f"yaxis{place.suffix}"].domain
     place.add(
         go.Scatter(
             x=[None], y=[None], mode="markers", hoverinfo="skip", name="scale",
@@ -549,7 +558,8 @@ def _map(place: _Place, panel: Map) -> None:
                 "color": [low], "cmin": low, "cmax": high, "colorscale": _colorscale(panel.scale),
                 "showscale": True,
                 "colorbar": {
-                    "thickness": 12, "len": 0.6, "outlinewidth": 0,
+                    "thickness": 12, "len": 0.6 * (highest - lowest), "outlinewidth": 0,
+                    "y": (lowest + highest) / 2,
                     "tickvals": [t for t, _ in panel.ticks],
                     "ticktext": [_html(w) for _, w in panel.ticks],
                     "tickfont": {"size": 12, "color": MUTED},

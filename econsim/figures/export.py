@@ -9,21 +9,26 @@ PDF   keywords of the document
 HTML  ``<script type="application/json" id="econsim-provenance">``
 CSV   first line, after ``# econsim provenance:`` (``pandas.read_csv(..., comment="#")``)
 JSON  ``provenance``
+XLSX  last sheet, after a cell ``# econsim provenance:``
+ZIP   root entity of ``ro-crate-metadata.json``
 ===== ==============================================================================
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import re
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from econsim.figures.words import minus
 from econsim.results import ResultsError
@@ -220,7 +225,7 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
     Nothing in the file is executed and no path in it is followed.
 
     Args:
-        path: SVG, PNG, PDF, HTML, CSV or JSON that econsim wrote.
+        path: SVG, PNG, PDF, HTML, CSV, JSON, XLSX or ZIP that econsim wrote.
 
     Returns:
         ``made_by`` (kind, figure, file, arguments), ``drawn`` (SHA-256 of words, data and panels)
@@ -233,7 +238,7 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     readers = {
         ".svg": _of_svg, ".png": _of_png, ".pdf": _of_pdf, ".html": _of_html, ".csv": _of_csv,
-        ".json": _of_json,
+        ".json": _of_json, ".xlsx": _of_xlsx, ".zip": _of_zip,
     }  # fmt: skip
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -274,6 +279,35 @@ def _of_json(raw: bytes) -> str | None:
         return json.dumps({"made_by": content["made_by"], **content["provenance"]})
     except (ValueError, RecursionError, KeyError, TypeError):
         return None
+
+
+def _of_zip(raw: bytes) -> str | None:
+    """The root of an archive's metadata (RO-Crate)."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            info = archive.getinfo("ro-crate-metadata.json")
+            if info.file_size > LARGEST_TEXT:
+                return None
+            entities = json.loads(archive.read(info))["@graph"]
+        return next(str(e["econsimProvenance"]) for e in entities if "econsimProvenance" in e)
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, RecursionError, StopIteration,
+            zlib.error):  # fmt: skip
+        return None
+
+
+def _of_xlsx(raw: bytes) -> str | None:
+    """The texts of a workbook after the mark, which stand in its last sheet."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            info = archive.getinfo("xl/sharedStrings.xml")
+            if info.file_size > 2 * LARGEST_TEXT:
+                return None
+            root = ElementTree.fromstring(archive.read(info))
+    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, zlib.error):
+        return None
+    texts = [e.text or "" for e in root.iter() if e.tag.endswith("}t")]
+    mark = MARK.strip()
+    return "".join(texts[texts.index(mark) + 1 :]) if mark in texts else None
 
 
 def _of_png(raw: bytes) -> str | None:

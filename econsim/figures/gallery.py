@@ -10,6 +10,7 @@ from econsim.figures.figure import Figure
 from econsim.figures.paths import incomes, option_shares, prices, sovereignty
 from econsim.figures.places import member_states
 from econsim.figures.uncertainty import (
+    PRIORS,
     Prior,
     Spread,
     joint_contour,
@@ -20,10 +21,10 @@ from econsim.results import Comparison, ResultsError
 
 #: Figures of studies, and what makes each.
 _OF_STUDIES = {
-    "decomposition": "needs runs with mechanisms held: econsim decompose",
-    "sensitivity": "needs a study of its factors: econsim answer on a sensitivity study",
-    "reversal": "needs a study of where the sign turns: econsim answer on a discovery study",
-    "scorecard": "needs no comparison: findings.scorecard()",
+    "decomposition": "needs runs with mechanisms held (econsim decompose)",
+    "sensitivity": "needs a study of what matters (econsim answer)",
+    "reversal": "needs a study of where the sign turns (econsim answer)",
+    "scorecard": "is about predictions and not about a comparison (docs: scorecard)",
 }
 
 
@@ -33,7 +34,7 @@ def of_comparison(
     *,
     others: Sequence[Comparison] = (),
     spreads: Sequence[Spread] = (),
-    priors: Mapping[str, Prior] | None = None,
+    priors: Mapping[str, Prior] = PRIORS,
     given: Sequence[Figure] = (),
 ) -> tuple[list[Figure], dict[str, str]]:
     """Every figure that can be drawn of a comparison, in the order of a report.
@@ -43,7 +44,7 @@ def of_comparison(
         points: the same over lambda and the open share, for the joint figures.
         others: further scenarios against the same baseline, for the ranking.
         spreads: effects with kinds of uncertainty apart (an ensemble's), for that figure.
-        priors: ``lambda`` and ``open_share`` -> lowest, central and highest value believed.
+        priors: of lambda and the open share, marked on the contours.
         given: figures made elsewhere (decomposition, sensitivity, reversal, scorecard), which
             are put at the end.
 
@@ -62,7 +63,7 @@ def of_comparison(
         "member_states": lambda: member_states(comparison),
         "kinds_of_uncertainty": lambda: kinds_of_uncertainty(spreads, comparison),
         "headline_grid": lambda: headline_grid(points),
-        "joint_contour": lambda: joint_contour(points, priors or {}),
+        "joint_contour": lambda: joint_contour(points, priors),
         "policy_ranking": lambda: policy_ranking([comparison, *others]),
     }
     drawn: list[Figure] = []

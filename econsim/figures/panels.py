@@ -31,11 +31,11 @@ COLOURS = {
     "250+": "#3A2A6B",
     "10-249": "#111111",
 }
-#: Colours of values around zero and of values from nothing to much, evenly spaced; the value is
-#: written as well wherever it matters.
+#: Colours of values around zero and of values from nothing to much, evenly spaced; pale enough for
+#: dark words on all of them.
 SCALES = {
-    "diverging": ("#B8500F", "#EBA877", "#F7F7F5", "#8FBBD6", "#1F6C9B"),
-    "sequential": ("#F3F6F5", "#BFD9DB", "#7FB4BA", "#3D8C95", "#0B5A63"),
+    "diverging": ("#CF7B3F", "#EBB48A", "#F7F7F5", "#A5C8DD", "#5E9CC2"),
+    "sequential": ("#F3F6F5", "#CFE0E1", "#A3C9CD", "#77B0B6", "#4F9BA3"),
 }
 
 
@@ -485,18 +485,23 @@ class Shape(_Strict):
 
     def middle(self) -> tuple[float, float]:
         """Centre of gravity of the largest outline, where a short word goes."""
-
-        def parts(ring: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
-            area = across = up = 0.0
-            for a, b in zip(ring, [*ring[1:], ring[0]], strict=True):
-                cross = a[0] * b[1] - b[0] * a[1]
-                area += cross / 2.0
-                across += (a[0] + b[0]) * cross / 6.0
-                up += (a[1] + b[1]) * cross / 6.0
-            return area, across, up
-
-        area, across, up = max(map(parts, self.rings), key=lambda p: abs(p[0]))
+        area, across, up = max(map(_moments, self.rings), key=lambda m: abs(m[0]))
         return across / area, up / area
+
+    def size(self) -> float:
+        """Area of the largest outline."""
+        return max(abs(_moments(ring)[0]) for ring in self.rings)
+
+
+def _moments(ring: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Area of an outline (signed) and its moments along both axes."""
+    area = across = up = 0.0
+    for a, b in zip(ring, [*ring[1:], ring[0]], strict=True):
+        cross = a[0] * b[1] - b[0] * a[1]
+        area += cross / 2.0
+        across += (a[0] + b[0]) * cross / 6.0
+        up += (a[1] + b[1]) * cross / 6.0
+    return area, across, up
 
 
 @dataclass(frozen=True)
@@ -619,6 +624,25 @@ def shade(scale: str, share: float) -> str:
         for i in (1, 3, 5)
     ]
     return "#" + "".join(f"{round(a + part * (b - a)):02X}" for a, b in pairs)
+
+
+def contrast(a: str, b: str) -> float:
+    """Contrast ratio of two colours as WCAG 2 defines it, 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        shares = [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+        red, green, blue = (
+            s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def legible(colour: str) -> str:
+    """A colour for words on white: itself, or that of notes where it is too pale."""
+    return colour if contrast(colour, "#FFFFFF") >= 3.0 else MUTED
 
 
 # --- JSON ----------------------------------------------------------------------------------------

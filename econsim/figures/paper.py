@@ -35,6 +35,7 @@ from econsim.figures.panels import (
     Points,
     Rows,
     Series,
+    legible,
     shade,
     span,
     spread,
@@ -360,12 +361,12 @@ def _frame(panel: Any, width: float) -> _Frame:
         return _Frame(width, left, right, above, height, below, heading)
 
     if isinstance(panel, Lines):
-        words = _ticks(*panel.limits(), height, 9.0)[1]
+        words = _ticks(*panel.limits(), height, 7.0)[1]
         left = _widest([w + panel.suffix for w in words], LABEL) + 1.5
         ends = [s.end for s in panel.series if s.end]
         return frame(left, _beside(ends), height, tick)
     if isinstance(panel, Areas):
-        words = _ticks(0.0, panel.top, height, 9.0)[1]
+        words = _ticks(0.0, panel.top, height, 7.0)[1]
         left = _widest([w + panel.suffix for w in words], LABEL) + 1.5
         return frame(left, _beside([a.label for a in panel.areas]), height, tick)
     if isinstance(panel, Rows):
@@ -396,11 +397,11 @@ def _frame(panel: Any, width: float) -> _Frame:
         below = _LEADING * LABEL * names + 1.0 + (title + 0.6) * bool(panel.column_title)
         return frame(left, 0.0, each * len(panel.rows), below)
     if isinstance(panel, Contour):
-        words = _ticks(panel.y[0], panel.y[-1], height, 9.0)[1]
+        words = _ticks(panel.y[0], panel.y[-1], height, 7.0)[1]
         return frame(_widest(words, LABEL) + 2.0 + title, 3.0, height, tick + title + 0.6)
     if isinstance(panel, Points):
         _, (low, high) = panel.limits()
-        words = _ticks(low, high, height, 9.0)[1]
+        words = _ticks(low, high, height, 7.0)[1]
         left = _widest(words, LABEL) + 2.0 + title
         right = 3.0
         if panel.diagonal:  # a square, so that the diagonal is one
@@ -446,7 +447,7 @@ def _upright(
 ) -> None:
     """The vertical axis: pale lines and the words at their left."""
     axes.set_ylim(low, high)
-    values, words = _ticks(low, high, frame.height, 9.0)
+    values, words = _ticks(low, high, frame.height, 7.0)
     for value, word in zip(values, words, strict=True):
         axes.axhline(value, color=GRID_LINE, linewidth=0.5, zorder=0.5)
         sheet.words(
@@ -612,7 +613,7 @@ def _areas(sheet: _Sheet, panel: Areas, frame: _Frame) -> None:
         axes.fill_between(x, below, above, color=area.colour, linewidth=0, zorder=2)
         axes.plot(x, above, color="white", linewidth=0.8, zorder=2.5)
         middle = (below[-1] + above[-1]) / 2
-        shown.append((frame.down(middle, 0.0, panel.top), area.label, area.colour, False))
+        shown.append((frame.down(middle, 0.0, panel.top), area.label, legible(area.colour), False))
     _labels(sheet, frame, shown)
     _start(sheet, frame, panel, ends, on_top=True)
 
@@ -713,9 +714,6 @@ def _cells(sheet: _Sheet, panel: Cells, frame: _Frame) -> None:
     axes.set_xlim(0, columns)
     axes.set_ylim(0, rows)
     low, high = span((v for row in panel.values for v in row), panel.scale)
-    # Paler than the whole scale: words are written in the cells.
-    reach = 0.35 * (high - low) / (2 if panel.scale == "diverging" else 1)
-    low, high = low - reach * (panel.scale == "diverging"), high + reach
     bottom = frame.corner[1] + frame.height
     for row, name in enumerate(panel.rows):
         y = frame.down(row + 0.5, 0, rows)
@@ -835,6 +833,22 @@ def _points(sheet: _Sheet, panel: Points, frame: _Frame) -> None:
             )  # fmt: skip
 
 
+def _short_words(sheet: _Sheet, panel: Map, frame: _Frame) -> None:
+    """Short words on areas, the largest first; one that has no room left is not written."""
+    left, bottom, right, top = panel.box()
+    taken: list[tuple[float, float, float]] = []
+    high = _LEADING * FOOT
+    for shape in sorted(panel.shapes, key=lambda s: s.size(), reverse=True):
+        if not shape.short:
+            continue
+        across, up = shape.middle()
+        x, y = frame.across(across, left, right), frame.down(up, bottom, top)
+        half = _width(shape.short, FOOT) / 2
+        if all(abs(y - v) > high or abs(x - u) > half + w + 0.4 for u, v, w in taken):
+            taken.append((x, y, half))
+            sheet.words(x, y, shape.short, FOOT, INK, across="center", up="center")
+
+
 def _map(sheet: _Sheet, panel: Map, frame: _Frame) -> None:
     from matplotlib.patches import PathPatch, Rectangle
     from matplotlib.path import Path
@@ -845,23 +859,13 @@ def _map(sheet: _Sheet, panel: Map, frame: _Frame) -> None:
     axes.set_ylim(bottom, top)
     low, high = span((s.value for s in panel.shapes), panel.scale)
     for shape in panel.shapes:
-        known = math.isfinite(shape.value)
+        share = (shape.value - low) / (high - low)
+        fill = shade(panel.scale, share) if math.isfinite(share) else GRID_LINE
         outline = Path.make_compound_path(
             *(Path([*ring, ring[0]], closed=True) for ring in shape.rings)
         )
-        share = (shape.value - low) / (high - low)
-        axes.add_patch(
-            PathPatch(
-                outline, facecolor=shade(panel.scale, share) if known else GRID_LINE,
-                edgecolor=MUTED, linewidth=0.35,
-            )
-        )  # fmt: skip
-        if shape.short:
-            x, y = shape.middle()
-            sheet.words(
-                frame.across(x, left, right), frame.down(y, bottom, top), shape.short, FOOT, INK,
-                across="center", up="center",
-            )  # fmt: skip
+        axes.add_patch(PathPatch(outline, facecolor=fill, edgecolor=MUTED, linewidth=0.35))
+    _short_words(sheet, panel, frame)
     # The bar that explains the colours.
     x = frame.corner[0] + frame.inner + 2.0
     tall = 0.5 * frame.height
@@ -959,3 +963,89 @@ def _described(text: str, figure: Drawable, certificate: str) -> str:
         head += f'<metadata id="provenance">{escape(certificate)}</metadata>\n'
     body = re.sub(r"\n\s*<metadata>.*?</metadata>", "", text[end:], flags=re.DOTALL)
     return head + "\n".join(line.rstrip() for line in body.strip("\n").splitlines()) + "\n"
+
+
+# --- measuring -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Word:
+    """Words on a drawn sheet.
+
+    Attributes:
+        text: the words.
+        size: points.
+        colour: ``#RRGGBB``.
+        box: left, top, right, bottom, millimetres from the top left corner.
+        known: whether the font has all of its letters.
+    """
+
+    text: str
+    size: float
+    colour: str
+    box: tuple[float, float, float, float]
+    known: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A drawn sheet, measured.
+
+    Attributes:
+        width, height: of the sheet, millimetres.
+        words: all words on it.
+        ground: what is drawn under the words, ``ndarray[rows, columns, 3]``, 0 to 255.
+    """
+
+    width: float
+    height: float
+    words: tuple[Word, ...]
+    ground: Any
+
+    def under(self, word: Word) -> Any:
+        """Colours under a word, ``ndarray[points, 3]``."""
+        rows, columns, _ = self.ground.shape
+        left, top, right, bottom = word.box
+        across = slice(max(0, int(left / self.width * columns)), int(right / self.width * columns))
+        down = slice(max(0, int(top / self.height * rows)), int(bottom / self.height * rows))
+        return self.ground[down, across].reshape(-1, 3)
+
+
+def measure(figure: Drawable, width: float = FULL) -> Measured:
+    """Draw a figure for print and measure it.
+
+    Args:
+        figure: to draw.
+        width: millimetres.
+    """
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import to_hex
+    from matplotlib.font_manager import get_font
+    from matplotlib.text import Text
+
+    with _style():
+        drawn = _draw(figure, width)
+        drawn.set_dpi(100)
+        canvas = FigureCanvasAgg(drawn)
+        renderer = canvas.get_renderer()
+        height = width * drawn.get_figheight() / drawn.get_figwidth()
+        scale = 25.4 / drawn.dpi
+        texts = [t for t in drawn.findobj(Text) if t.get_visible() and t.get_text().strip()]
+        words = []
+        for text in texts:
+            box = text.get_window_extent(renderer)
+            letters = get_font(text.get_fontproperties().get_file()).get_charmap()
+            words.append(
+                Word(
+                    text.get_text(), float(text.get_fontsize()), to_hex(text.get_color()).upper(),
+                    (box.x0 * scale, height - box.y1 * scale, box.x1 * scale,
+                     height - box.y0 * scale),
+                    all(ord(c) in letters for c in text.get_text()),
+                )
+            )  # fmt: skip
+        for text in texts:
+            text.set_visible(False)
+        canvas.draw()
+        ground = np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+    return Measured(width, height, tuple(words), ground)

@@ -6,6 +6,7 @@ twelve months to each month, as in :func:`econsim.figures.gdp_effect`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,8 +47,8 @@ from econsim.figures.words import (
 )
 from econsim.results import Comparison, Estimate, Results, estimate, outcome
 
-#: Colours of open, of closed and of no general-purpose AI.
-OPEN, CLOSED, NONE = "#0B6E75", "#C8571B", "#D5DBDE"
+#: Colours of open and of closed models.
+OPEN, CLOSED = ACCENT, "#C8571B"
 
 
 # --- what all figures of a comparison share -------------------------------------------------------
@@ -119,6 +120,7 @@ def compose(
     rows: Sequence[Mapping[str, Any]],
     panels: Sequence[Any],
     note: str = "",
+    columns: int = 1,
 ) -> Figure:
     """A figure of a comparison with the words that all of them carry.
 
@@ -131,6 +133,7 @@ def compose(
         rows: the drawn data.
         panels: what is drawn.
         note: said before what every note says.
+        columns: panels side by side in print.
     """
     import pandas as pd
 
@@ -147,6 +150,7 @@ def compose(
         data=pd.DataFrame(list(rows)),
         provenance=provenance(comparison.b, comparison.a),
         panels=tuple(panels),
+        columns=columns,
     )
 
 
@@ -200,10 +204,15 @@ def option_shares(comparison: Comparison) -> Figure:
     start = policy_start(comparison)
     group = ("size_class", HEADLINE_GROUP)
     unit = comparison.a.unit("open_use")
-    layers = (("open models", OPEN), ("closed models", CLOSED), ("none", NONE))
+    layers = (("open models", OPEN), ("closed models", CLOSED), ("none", MUTED))
     shares: list[tuple[np.ndarray, ...]] = []
     panels: list[Any] = []
     rows: list[dict[str, Any]] = []
+    most = max(
+        float(r.values("general_use", *group).mean(axis=0).max())
+        for r in (comparison.a, comparison.b)
+    )
+    top = min(100.0, 10.0 * math.ceil((most + 3.0) / 10.0))
     for result, title in zip(
         (comparison.b, comparison.a), reversed(titles(comparison)), strict=True
     ):
@@ -221,8 +230,8 @@ def option_shares(comparison: Comparison) -> Figure:
             areas.append(Area(label, numbers(e.mean for e in bands), colour))
         panels.append(
             Areas(
-                f"{clipped(title, 60)}, % of firms", unit, tuple(months), tuple(areas), 100.0,
-                start=start, start_words=False, suffix=" %", height=170.0,
+                f"{clipped(title, 60)}, % of firms (the rest: none)", unit, tuple(months),
+                tuple(areas[:2]), top, start=start, start_words=False, suffix=" %", height=170.0,
             )
         )  # fmt: skip
     lines, gaps = [], []
@@ -235,8 +244,7 @@ def option_shares(comparison: Comparison) -> Figure:
             "outcome": label, "size_class": HEADLINE_GROUP,
         }  # fmt: skip
         rows += tidy(fixed, months, bands)
-        ink = MUTED if colour == NONE else colour
-        lines.append(line(bands, label, ink, end=f"{label.split()[0]}: {number(gaps[-1])}"))
+        lines.append(line(bands, label, colour, end=f"{label.split()[0]}: {number(gaps[-1])}"))
     panels.append(
         Lines(
             "Difference, percentage points", gaps[0].unit, tuple(months),
@@ -337,7 +345,8 @@ def prices(comparison: Comparison) -> Figure:
     here, there = (r.yearly("closed_price", year) for r in (comparison.a, comparison.b))
     dearer = estimate(100.0 * (here / there - 1.0), "percent")
     start, key = policy_start(comparison), arms(comparison)
-    rows: list[dict[str, Any]] = []
+    of = {"panel": "difference", "scenario": comparison.a.scenario, "outcome": "closed_price"}
+    rows: list[dict[str, Any]] = tidy(of, [str(year)], [dearer])
     panels: list[Any] = []
     ends = []
     for name, heading, smooth in (
@@ -365,7 +374,8 @@ def prices(comparison: Comparison) -> Figure:
     mine_title, theirs = titles(comparison)
     return compose(
         comparison, "prices", found=found,
-        subtitle="Price of closed models and payments above reference prices",
+        subtitle="Price of closed models, multiple of reference, and payments above reference "
+        f"prices, {comparison.a.unit('rents_foreign')}",
         alt=f"Line charts of both scenarios. In {year}, {theirs} and {mine_title}: "
         f"{'; '.join(ends)}. Price of closed models: difference {told(dearer)}.",
         rows=rows, panels=panels,

@@ -29,13 +29,11 @@ class State:
     Attributes:
         code: as Eurostat writes it (EL is Greece).
         name: in words.
-        label: where its name may stand, inside its largest part.
         rings: outlines of its parts, the largest first.
     """
 
     code: str
     name: str
-    label: tuple[float, float]
     rings: tuple[Ring, ...]
 
 
@@ -46,14 +44,12 @@ class Outlines:
     Attributes:
         width, height: of the sheet; every point lies on it.
         states: by code.
-        land: outlines of other countries, behind.
         source, licence, note: where the shapes come from and what was done to them.
     """
 
     width: float
     height: float
     states: Mapping[str, State]
-    land: tuple[Ring, ...]
     source: str
     licence: str
     note: str
@@ -91,27 +87,25 @@ def _outlines(path: str) -> Outlines:
     try:
         states = {
             code: State(
-                code, str(s["name"]), (float(s["label"][0]), float(s["label"][1])),
-                tuple(ring(f"state {code}", r) for r in s["rings"]),
+                code, str(s["name"]), tuple(ring(f"state {code}", r) for r in s["rings"]),
             )
             for code, s in found["states"].items()
         }  # fmt: skip
-        land = tuple(ring(f"land {i}", r) for i, r in enumerate(found["land"]))
         words = [str(found[k]) for k in ("source", "licence", "note")]
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ResultsError):
             raise
         raise ResultsError(f"{path}: a part of the map is broken: {error}") from None
     empty = [code for code, s in states.items() if not s.rings]
     if empty or not states:
         raise ResultsError(f"{path}: no outline of {empty[0] if empty else 'any state'}")
-    return Outlines(width, height, states, land, *words)
+    return Outlines(width, height, states, *words)
 
 
 #: What the maps show: outcome, heading, subject of a sentence.
 _MAPS = (
-    ("survey_use", "AI use of firms with 10 or more persons, percentage points", "AI use"),
-    ("gdp_gain", "GDP, percent of GDP without general-purpose AI", "GDP"),
+    ("survey_use", "AI use of firms with 10 or more persons, points", "AI use"),
+    ("gdp_gain", "GDP, points of GDP without general-purpose AI", "GDP"),
 )
 
 
@@ -157,7 +151,7 @@ def member_states(comparison: Comparison) -> Figure:
         comparison, "member_states", found=f"in {year}, {'; '.join(clauses)}",
         subtitle=f"Paired differences by member state, percentage points, December {year}",
         alt=f"Two maps of the European Union. {'. '.join(alts)}.",
-        rows=rows, panels=panels,
+        rows=rows, panels=panels, columns=2,
         note="Grey: the interval holds zero; of 27 about one is clear by chance. "
         "Structures of member states are "
         "derived from few published figures: patterns, not country studies. Map: "
@@ -180,7 +174,8 @@ def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) ->
     known = [s.value for s in shapes if math.isfinite(s.value)] or [0.0]
     reach = max(map(abs, known))
     digits = max(0, 1 - math.floor(math.log10(reach))) if reach > 0.0 else 0
-    ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in sorted({-reach, 0.0, reach}))
+    edges = (-reach, 0.0, reach) if reach > 0.0 else (0.0,)
+    ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in edges)
     return Map(heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference")
 
 

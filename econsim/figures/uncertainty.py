@@ -31,6 +31,7 @@ from econsim.figures.paths import CLOSED, compose, tidy, told
 from econsim.figures.studies import Words, source_of_study
 from econsim.figures.words import (
     CONDITIONAL,
+    PERSONS,
     amount,
     holds_zero,
     interval,
@@ -104,14 +105,17 @@ def kinds_of_uncertainty(
     panels, clauses, alts = [], [], []
     for s in spreads:
         low, middle, high = s.parameters
+        label = s.label.replace("10-249", PERSONS["10-249"])
         scale = _digits([s.point, *s.noise, *s.parameters, *s.structure.values()])
         drawn_rows = [
-            Row("Luck of the agents", s.point, *s.noise, text=_span(*s.noise, scale)),
-            Row("Parameters", middle, low, high, text=_span(low, high, scale)),
-        ]
+            Row(kind, at, *reach, text=_span(*reach, scale), faint=reach[0] <= 0.0 <= reach[1])
+            for kind, at, reach in (
+                ("Luck of the agents", s.point, s.noise), ("Parameters", middle, (low, high)),
+            )
+        ]  # fmt: skip
         for name, value in s.structure.items():
-            label = f"Structure: {(names or {}).get(name, name.replace('-', ' '))}"
-            drawn_rows.append(Row(label, value, text=_plain(value, scale)))
+            variant = (names or {}).get(name, name.replace("-", " "))
+            drawn_rows.append(Row(f"Structure: {variant}", value, text=_plain(value, scale)))
         for kind, item, value in (
             ("own parameters", "mean", s.point),
             ("luck", "q10", s.noise[0]), ("luck", "q90", s.noise[1]),
@@ -123,7 +127,7 @@ def kinds_of_uncertainty(
                  "period": str(year), "mean": value, "n": s.members if kind == "parameters" else 1}
             )  # fmt: skip
         panels.append(
-            Rows(f"{s.label}, {_short_unit(s.unit)}", s.unit, tuple(drawn_rows),
+            Rows(f"{label}, {_short_unit(s.unit)}", s.unit, tuple(drawn_rows),
                  height=24.0 * len(drawn_rows))
         )  # fmt: skip
         everything = [*s.noise, *s.parameters, *s.structure.values()]
@@ -131,11 +135,11 @@ def kinds_of_uncertainty(
         holds = min(known) <= 0.0 <= max(known)
         sign = "lower" if max(known) < 0.0 else "higher"
         clauses.append(
-            f"{s.label} no difference under any kind"
+            f"{label}: no difference under any kind"
             if not any(known)
-            else f"{s.label} of either sign"
+            else f"{label}: of either sign"
             if holds
-            else f"{s.label} {sign} under every kind"
+            else f"{label}: {sign} under every kind"
         )
         alts.append(
             f"{s.label}, {s.unit}: luck {_span(*s.noise, scale)}, parameters "
@@ -260,26 +264,29 @@ def _distinct(labels: Sequence[str], names: Sequence[str]) -> list[str]:
 
 # --- joint axes -----------------------------------------------------------------------------------
 
-#: Prior of an axis: lowest, central, highest.
+#: Prior of an axis: 10 % point, default, 90 % point.
 Prior = tuple[float, float, float]
+#: Those of the calibration (``calibration.UNIDENTIFIED``), which data on use do not move.
+PRIORS: Mapping[str, Prior] = {
+    "lambda": (0.27, 0.5, 0.83),
+    "open_share": (0.105, 0.15, 0.273),
+}
 
 
-def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior]) -> Figure:
+def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS) -> Figure:
     """Effects on AI use and GDP over lambda and the open share as contours, priors marked.
 
     Args:
         points: comparisons at all places of a grid, at least two by two.
-        priors: ``lambda`` and ``open_share`` -> lowest, central and highest value believed.
+        priors: ``lambda`` and ``open_share`` -> 10 % point, default and 90 % point of the prior.
 
     Raises:
-        ResultsError: no whole grid, or no priors.
+        ResultsError: no whole grid.
     """
     places = {(p.dissimilarity, p.open_share): p for p in points}
     across, up = sorted({s for _, s in places}), sorted({d for d, _ in places})
     if len(across) < 2 or len(up) < 2 or len(places) != len(across) * len(up):
         raise ResultsError("contours need comparisons on a whole grid of lambda and open share")
-    if not {"lambda", "open_share"} <= set(priors):
-        raise ResultsError("contours mark the priors of lambda and the open share: give them")
     main = points[0].comparison
     year = last_year(main.a)
     rows: list[dict[str, Any]] = []
@@ -309,6 +316,8 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior]) -> Figur
                 (mark,), height=260.0,
             )
         )  # fmt: skip
+    (bottom, _, above), (left, _, right) = priors["lambda"], priors["open_share"]
+    believed = f"λ {bottom:.2g} to {above:.2g}, open share {100 * left:.0f} to {100 * right:.0f} %"
     flat = all(r["mean"] == 0.0 for r in rows)
     found = (
         f"no difference in {year} at any lambda and open share"
@@ -317,15 +326,12 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior]) -> Figur
     )
     return compose(
         main, "joint_contour", found=found,
-        subtitle=f"Paired differences in {year} over the two numbers that data on use do not "
-        "identify",
+        subtitle=f"Paired differences in {year}, use in percentage points and GDP in "
+        f"{main.a.unit('gdp')}, over the two numbers that data on use do not identify",
         alt=f"Contour maps. {'. '.join(alts)}.",
         rows=rows, panels=panels,
-        note=f"Lines between the {len(places)} places that were run are interpolated. Box and "
-        "point: "
-        f"prior, λ {priors['lambda'][0]:g} to {priors['lambda'][2]:g} and open share "
-        f"{100 * priors['open_share'][0]:g} to {100 * priors['open_share'][2]:g} %, "
-        "cut to what was run.",
+        note=f"Lines between the {len(places)} places that were run are interpolated. Point: "
+        f"default; box: middle 80 % of the prior ({believed}), within what was run.",
     )  # fmt: skip
 
 
@@ -335,7 +341,7 @@ def _prior_mark(priors: Mapping[str, Prior], across: Sequence[float], up: Sequen
 
     left, x, right = (100.0 * inside(v, across) for v in priors["open_share"])
     bottom, y, top = (inside(v, up) for v in priors["lambda"])
-    return Place("prior", x, y, left, right, bottom, top)
+    return Place("default", x, y, left, right, bottom, top)
 
 
 def _levels(values: Sequence[Sequence[float]]) -> tuple[float, ...]:
@@ -565,6 +571,7 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
 __all__ = [
     "LESS",
     "MORE",
+    "PRIORS",
     "Part",
     "Predicted",
     "Prior",

@@ -80,46 +80,46 @@ def minus(text: str) -> str:
     )
 
 
-def _decimals(value: Estimate) -> int:
+def decimals(value: Estimate) -> int:
     """Digits after the point: down to the first digit of the error, and no clear zero."""
     error = value.half_width if math.isfinite(value.low) else abs(value.mean) / 100.0
     if not error > 0.0:
         error = abs(value.mean) / 100.0
-    decimals = min(max(0, -math.floor(math.log10(error))), 8) if error > 0.0 else 0
+    places = min(max(0, -math.floor(math.log10(error))), 8) if error > 0.0 else 0
     clear = not holds_zero(value)
     while (
         clear
-        and decimals < 8
+        and places < 8
         and any(
-            math.isfinite(v) and round(v, decimals) == 0.0
+            math.isfinite(v) and round(v, places) == 0.0
             for v in (value.mean, value.low, value.high)
         )
     ):
-        decimals += 1
-    return decimals
+        places += 1
+    return places
 
 
-def _written(value: float, decimals: int) -> str:
-    text = f"{value:,.{decimals}f}"
+def _written(value: float, places: int) -> str:
+    text = f"{value:,.{places}f}"
     return minus(text if text.strip("-0.,") else text.removeprefix("-"))
 
 
 def number(value: Estimate) -> str:
     """The mean with the digits that its error allows."""
-    return _written(value.mean, _decimals(value))
+    return _written(value.mean, decimals(value))
 
 
 def interval(value: Estimate) -> str:
     """The interval with the digits that its width allows, or that there is none."""
     if not math.isfinite(value.low):
         return "one run, no interval"
-    decimals = _decimals(value)
-    return f"{_written(value.low, decimals)} to {_written(value.high, decimals)}"
+    places = decimals(value)
+    return f"{_written(value.low, places)} to {_written(value.high, places)}"
 
 
 def half_width(value: Estimate) -> str:
     """Half the width of the interval, with the digits of the mean."""
-    return _written(value.half_width, _decimals(value))
+    return _written(value.half_width, decimals(value))
 
 
 def _turned(gap: Estimate) -> Estimate:

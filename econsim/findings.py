@@ -23,6 +23,7 @@ from econsim.experiments.headline import LAMBDA, OPEN_SHARE
 from econsim.experiments.store import Responses, Store, StoreError
 from econsim.experiments.study import Kept
 from econsim.figures import Figure, Part, Row, Words
+from econsim.figures.words import PLACES
 from econsim.results import Estimate, estimate
 
 Progress = Callable[[float], None]
@@ -86,8 +87,11 @@ def _words(store: Store, found: Responses, title: str, subtitle: str, note: str)
     firms = f"{study.rows:,} firms" if isinstance(study.rows, int) else "one row per firm"
     luck = f"{study.replicates} replicate{'' if study.replicates == 1 else 's'}"
     runs = f"{found.completeness()} of {firms}, {luck}. "
+    years = sorted({k.year for k in study.kept})
+    span = str(years[0]) if len(years) == 1 else f"{years[0]} to {years[-1]}"
     return Words(
-        title, subtitle, runs + note, found.caution(), region,
+        title, f"{subtitle.removesuffix('.')}; {PLACES[region]}, {span}.", runs + note,
+        found.caution(), region,
         {"n": study.replicates, **{k: manifest[k] for k in kept}},
     )  # fmt: skip
 
@@ -390,7 +394,8 @@ def mechanisms(found: Decomposition, region: str, provenance: dict[str, Any]) ->
     words = Words(
         f"{found.label}, {found.year}, {found.scenario} against {found.reference}: "
         + figures.minus(told),
-        f"Shapley values of mechanisms, {found.label}, {found.year}, {found.whole.unit}.",
+        f"Shapley values of mechanisms, {found.label}, {found.whole.unit}; {PLACES[region]}, "
+        f"{found.year}.",
         f"n = {found.whole.n} paired replicates; lines at the ends of bars: 95 % intervals (Monte "
         f"Carlo noise). Parts add up to the whole for every seed (largest gap {found.worst:.1g}).",
         "", region, provenance,
@@ -447,15 +452,16 @@ def scorecard() -> Figure:
         if p.family == "size" and p.year == 2025 and p.group in observed
     ]
     inside = sum(p.low <= p.observed <= p.high for p in shown)
-    error = sum(abs(p.median - p.observed) for p in shown) / len(shown)
+    worst = max(shown, key=lambda p: abs(p.median - p.observed))
     words = Words(
         f"AI use of EU firms in 2025, predicted from data to 2024: {inside} of {len(shown)} "
-        f"observed figures inside the 80 % band, mean error {error:.1f} percentage points",
+        f"observed figures inside the 80 % band; largest miss "
+        f"{abs(worst.median - worst.observed):.1f} percentage points ({worst.label})",
         "Firms that use AI, percent of enterprises with 10 or more persons, by persons engaged; "
         "EU-27, 2025.",
-        "Vertical lines: 80 % bands of the ensemble. Observations of 2025 were held out: no fit "
-        "that is scored here saw them. Classes overlap (10+ is all), so this is no test of "
-        "independent figures.",
+        f"n = {len(shown)} figures. Vertical lines: 80 % bands of the ensemble. Observations of "
+        "2025 were held out: no fit that is scored here saw them. Classes overlap (10+ is all), "
+        "so this is no test of independent figures.",
         "", "EU27", {"n": len(shown), "made_with": {"econsim": econsim.__version__}},
     )  # fmt: skip
     return figures.scorecard(shown, "percent of enterprises", words)

@@ -104,7 +104,7 @@ def _outlines(path: str) -> Outlines:
 
 #: What the maps show: outcome, heading, subject of a sentence.
 _MAPS = (
-    ("survey_use", "AI use of firms with 10 or more persons, points", "AI use"),
+    ("survey_use", "AI use as surveyed (10+ persons), points", "AI use"),
     ("gdp_gain", "GDP, points of GDP without general-purpose AI", "GDP"),
 )
 
@@ -144,7 +144,12 @@ def member_states(comparison: Comparison) -> Figure:
         ordered = sorted(gaps.items(), key=lambda i: (i[1].mean, i[0]))
         listed = "; ".join(f"{sheet.states[c].name} {number(g)}" for c, g in ordered)
         clauses.append(
-            counted([(g, sheet.states[c].name) for c, g in gaps.items()], subject, "member states")
+            counted(
+                [(g, sheet.states[c].name) for c, g in gaps.items()],
+                subject,
+                "member state",
+                "member states",
+            )
         )
         alts.append(f"{heading}, from least to most: {listed}")
     return compose(

@@ -47,7 +47,7 @@ from econsim.figures.words import (
 from econsim.results import Comparison, Estimate, ResultsError, compare, outcome
 
 #: Colours of less and of more.
-LESS, MORE = CLOSED, "#1F6C9B"
+LESS, MORE = CLOSED, "#1B4F72"
 
 
 # --- kinds of uncertainty -------------------------------------------------------------------------
@@ -102,7 +102,8 @@ def kinds_of_uncertainty(
         raise ResultsError("give spreads of an ensemble (econsim run --ensemble)")
     year = last_year(comparison.a)
     rows: list[dict[str, Any]] = []
-    panels, clauses, alts = [], [], []
+    panels, alts = [], []
+    verdict = ""
     for s in spreads:
         low, middle, high = s.parameters
         label = s.label.replace("10-249", PERSONS["10-249"])
@@ -130,17 +131,8 @@ def kinds_of_uncertainty(
             Rows(f"{label}, {_short_unit(s.unit)}", s.unit, tuple(drawn_rows),
                  height=24.0 * len(drawn_rows))
         )  # fmt: skip
-        everything = [*s.noise, *s.parameters, *s.structure.values()]
-        known = [v for v in everything if math.isfinite(v)]
-        holds = min(known) <= 0.0 <= max(known)
-        sign = "lower" if max(known) < 0.0 else "higher"
-        clauses.append(
-            f"{label}: no difference under any kind"
-            if not any(known)
-            else f"{label}: of either sign"
-            if holds
-            else f"{label}: {sign} under every kind"
-        )
+        if s.label == "GDP" or not verdict:
+            verdict = _verdict(s, label, scale)
         alts.append(
             f"{s.label}, {s.unit}: luck {_span(*s.noise, scale)}, parameters "
             f"{_span(low, high, scale)}, structure "
@@ -148,8 +140,9 @@ def kinds_of_uncertainty(
         )
     return compose(
         comparison, "kinds_of_uncertainty",
-        found=f"{'; '.join(clauses)} of uncertainty in {year}",
-        subtitle=f"Paired differences in {year} with three kinds of uncertainty kept apart",
+        found=f"in {year}, {verdict}",
+        subtitle=f"Paired differences in {year} with three kinds of uncertainty kept apart: "
+        + "; ".join(f"{p.heading.partition(',')[0]}, {p.unit}" for p in panels[:2]),
         alt=f"Rows with ranges. {'. '.join(alts)}.",
         rows=rows, panels=panels,
         note=f"Luck: 80 % of single runs at one parameter set. Parameters: middle 80 % of "
@@ -158,15 +151,33 @@ def kinds_of_uncertainty(
     )  # fmt: skip
 
 
+def _verdict(s: Spread, label: str, decimals: int) -> str:
+    """What holds of an effect under every kind of uncertainty."""
+    low, _, high = s.parameters
+    known = [v for v in (*s.noise, low, high, *s.structure.values()) if math.isfinite(v)]
+    if not any(known):
+        return f"no difference in {label} under any kind of uncertainty"
+    reach = amount(_span(low, high, decimals), s.unit)
+    if min(known) <= 0.0 <= max(known):
+        return f"no clear difference in {label}: {reach} over parameter sets"
+    way = "lower" if max(known) < 0.0 else "higher"
+    return f"{label} {way} under every kind of uncertainty: {reach} over parameter sets"
+
+
 def _short_unit(unit: str) -> str:
     return "percentage points" if unit.startswith("percentage points") else unit.partition(",")[0]
 
 
 def _digits(values: Sequence[float]) -> int:
-    """Decimals that show a spread of values with two digits."""
+    """Decimals that show a spread of values with two digits, and none but zero as zero."""
     known = [v for v in values if math.isfinite(v)]
     reach = max(max(known) - min(known), 0.02 * max(abs(v) for v in known)) if known else 0.0
-    return min(max(0, 1 - math.floor(math.log10(reach))), 6) if reach > 0.0 else 0
+    if not reach > 0.0:
+        return 0
+    decimals = min(max(0, 1 - math.floor(math.log10(reach))), 6)
+    while decimals < 8 and any(v != 0.0 and round(v, decimals) == 0.0 for v in known):
+        decimals += 1
+    return decimals
 
 
 def _plain(value: float, decimals: int) -> str:
@@ -326,8 +337,8 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
     )
     return compose(
         main, "joint_contour", found=found,
-        subtitle=f"Paired differences in {year}, use in percentage points and GDP in "
-        f"{main.a.unit('gdp')}, over the two numbers that data on use do not identify",
+        subtitle=f"Paired differences in {year} (AI use: percentage points of firms; GDP: "
+        f"{panels[-1].unit}) over the two numbers that data on use do not identify",
         alt=f"Contour maps. {'. '.join(alts)}.",
         rows=rows, panels=panels,
         note=f"Lines between the {len(places)} places that were run are interpolated. Point: "
@@ -492,6 +503,8 @@ def tornado(name: str, swings: Sequence[Swing], centre: float, unit: str, words:
         for side, at, value in (("low", s.at_low, s.low), ("high", s.at_high, s.high)):
             rows.append({"label": s.factor, "side": side, "factor_at": at, "unit": unit,
                          "mean": value, "clear": s.clear})  # fmt: skip
+    rows.append({"label": "all points", "side": "mean", "factor_at": math.nan, "unit": unit,
+                 "mean": centre, "clear": True})  # fmt: skip
     listed = "; ".join(
         f"{s.factor}: {_plain(s.low, scale)} at {s.at_low:.3g}, {_plain(s.high, scale)} at "
         f"{s.at_high:.3g}{'' if s.clear else ' (not clear)'}"
@@ -545,7 +558,8 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
         inside = p.low <= p.observed <= p.high
         rows.append(
             {"label": p.label, "fitted": p.fitted, "unit": unit, "observed": p.observed,
-             "mean": p.median, "low": p.low, "high": p.high, "inside": inside}
+             "mean": p.median, "low": p.low, "high": p.high, "inside": inside,
+             "error": abs(p.median - p.observed)}
         )  # fmt: skip
         dots.append(
             Dot(p.label, p.observed, p.median, y_low=p.low, y_high=p.high, hollow=p.fitted,

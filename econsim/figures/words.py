@@ -83,15 +83,17 @@ def minus(text: str) -> str:
 def decimals(value: Estimate) -> int:
     """Digits after the point: down to the first digit of the error, and no clear zero."""
     error = value.half_width if math.isfinite(value.low) else abs(value.mean) / 100.0
-    if not error > 0.0:
+    if not error > 1e-9 * abs(value.mean):  # no error, or rounding
         error = abs(value.mean) / 100.0
+    if max((abs(v) for v in (value.mean, value.low, value.high) if v == v), default=0.0) < 5e-9:
+        return 0  # nothing but rounding
     places = min(max(0, -math.floor(math.log10(error))), 8) if error > 0.0 else 0
     clear = not holds_zero(value)
     while (
         clear
         and places < 8
         and any(
-            math.isfinite(v) and round(v, places) == 0.0
+            math.isfinite(v) and abs(v) > 5e-9 and round(v, places) == 0.0
             for v in (value.mean, value.low, value.high)
         )
     ):

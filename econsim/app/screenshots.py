@@ -212,17 +212,12 @@ def _act(page: Any, name: str) -> None:
     if name == "compare":
         fill(page, "Replicates", "4")
         press(page, "Run the comparison")
-        _wait_if_running(page)
     elif name == "firm":
         press(page, "Tell its story")
-        _wait_if_running(page)
-
-
-def _wait_if_running(page: Any) -> None:
-    """Wait for a run that a kept answer may have made unnecessary."""
-    page.wait_for_timeout(700)
-    if page.locator("[data-testid=stProgress]").count():
-        page.locator("[data-testid=stProgress]").first.wait_for(state="detached", timeout=300_000)
+    else:
+        return
+    # Nothing has a heading on these pages before there is a result.
+    page.locator("h2:visible").first.wait_for(timeout=300_000)
     settle(page)
 
 

@@ -142,7 +142,7 @@ def _form(region: str, linked: Link | None, visible: bool) -> None:
             key=f"baseline-{region}-{start.name}",
             help="It gets the assumptions that you move below as well.",
         )
-    st.markdown("### Instruments")
+    st.markdown("## Instruments")
     entries = _instruments(start)
     with st.expander("Uncertain assumptions (both scenarios get them)"):
         values = _uncertainties(start, dict(given.assumptions) if given else {})
@@ -159,9 +159,9 @@ def _form(region: str, linked: Link | None, visible: bool) -> None:
     order = Order((baseline, policy), settings, grid)
     if not visible:
         return
-    st.markdown("### What this changes")
+    st.markdown("## What this changes")
     _say_difference(*pair)
-    st.markdown("### What it would do")
+    st.markdown("## What it would do")
     _say_effect(order, *pair)
     with st.container(horizontal=True):
         pressed = st.button(
@@ -173,7 +173,7 @@ def _form(region: str, linked: Link | None, visible: bool) -> None:
             key="yaml", on_click="ignore",
         )  # fmt: skip
     with st.expander("Show the scenario file"):
-        st.code(policy.yaml, language="yaml")
+        st.code(policy.yaml, language=None)
     with st.expander("Share this policy"):
         _share(made, compared, grid)
     if pressed:

@@ -89,7 +89,6 @@ def page(region: str, linked: Link | None, visible: bool) -> None:
     place = f"compare-{region}"
     if st.button("Run the comparison", type="primary", key="compare", disabled=session.busy()):
         session.start(order, place)
-        session.write_address(_link(region, names, base, settings))
         st.rerun()
     found = session.shown(place)
     if found is None:
@@ -99,6 +98,9 @@ def page(region: str, linked: Link | None, visible: bool) -> None:
         st.info("What is shown is the last run; the choice above has not been run yet.")
     if base not in [r.scenario for r in answer.results]:
         return
+    address = _link(region, names, base, settings)
+    if address is not None and made == order:
+        session.write_address(address)
     _show(answer, made, base, repr(key))
 
 
@@ -170,7 +172,7 @@ def differences(results: Sequence[Results], base: str, year: int) -> list[dict[s
             if other is reference:
                 continue
             gap = compare(other, reference).difference(name, year, by, group)
-            row.setdefault("", f"{label}, {gap.unit.partition(', prices')[0]}")
+            row.setdefault("outcome", f"{label}, {gap.unit.partition(', prices')[0]}")
             row[other.scenario] = f"{figures.number(gap)} ({figures.interval(gap)})"
         table.append(row)
     return table
@@ -187,7 +189,7 @@ def _show(answer: Answer, order: Order, base: str, key: str) -> None:
         st.error(f"These results cannot be compared: {error}")
         return
     st.markdown(f"## Differences from {base} in {year}")
-    st.table(pd.DataFrame(table).set_index(""), border="horizontal")
+    st.table(pd.DataFrame(table).set_index("outcome"), border="horizontal")
     st.caption(
         f"Scenario minus {base}; in brackets the 95 % interval of the paired difference over "
         f"{figures.run_size(answer.results[0])}: Monte Carlo noise, not what nobody knows about "
@@ -195,9 +197,9 @@ def _show(answer: Answer, order: Order, base: str, key: str) -> None:
     )
     exhibits.show_all(shown, f"compare-{base}")
     with st.expander("Reproduce this"):
-        st.code(draft.command(order.texts, order.settings, grid=False), language="bash",
+        st.code(draft.command(order.texts, order.settings, grid=False), language=None,
                 wrap_lines=True)  # fmt: skip
-        st.code(draft.python_code(order.texts, order.settings, year))
+        st.code(draft.python_code(order.texts, order.settings, year), language=None)
         found = _link(answer.results[0].manifest["region"], [t.name for t in order.texts], base,
                       order.settings)  # fmt: skip
         if found is not None:

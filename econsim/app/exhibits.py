@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import streamlit as st
@@ -22,6 +23,22 @@ class Exhibit:
     def chart(self) -> Any:
         """The plotly figure without heading, which the page shows as text."""
         return self.figure.plotly(heading=False)
+
+    def file(self, ending: str) -> bytes:
+        """The figure as a file with its provenance; the same bytes every time."""
+        with _DRAWING:
+            return self.figure.files([ending])[ending]
+
+
+#: Endings and types of the files of a figure.
+FILES = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+#: Figures on paper are drawn one at a time: the library's settings are global.
+_DRAWING = threading.Lock()
 
 
 def unbroken(text: str) -> str:
@@ -52,16 +69,12 @@ def show(exhibit: Exhibit, key: str) -> None:
         st.write(figure.alt)
         st.write(f"Source: {figure.source}")
         with st.container(horizontal=True):
-            for label, ending, kind, content in (
-                ("CSV", "csv", "text/csv", figure.csv),
-                ("JSON", "json", "application/json", figure.json),
-            ):
+            for ending, kind in FILES.items():
                 st.download_button(
-                    label, content, f"{figure.name}.{ending}", kind,
+                    ending.upper(), partial(exhibit.file, ending), f"{figure.name}.{ending}", kind,
                     key=f"{key}-{ending}", on_click="ignore",
-                    help=f"{figure.name}.{ending}, with its provenance"
-                    if ending != "csv" else f"{figure.name}.csv: the drawn numbers",
                 )  # fmt: skip
+        st.caption("Each file carries its provenance: `econsim verify FILE` makes it again.")
         st.dataframe(figure.data, hide_index=True, height=240)
 
 

@@ -7,6 +7,7 @@ It holds no results: whoever opens it gets the form as it was, and the numbers b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -14,8 +15,8 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 import econsim
+from econsim import data, scenario
 from econsim import parameters as registry
-from econsim import scenario
 from econsim.app import draft
 from econsim.app.draft import Draft, Settings, Text
 from econsim.scenario import ScenarioError
@@ -84,6 +85,26 @@ class Link(BaseModel):
     @classmethod
     def _all_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_shipped(name) for name in value)
+
+    @field_validator("assumptions")
+    @classmethod
+    def _uncertain(cls, value: dict[str, float]) -> dict[str, float]:
+        for name in value:
+            if registry.get(name).kind == "lever":
+                raise ValueError(f"‘{name}’ is a lever, no assumption")
+        return value
+
+    @field_validator("firm")
+    @classmethod
+    def _firm(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = value.split(".")
+        known = ((*data.MEMBER_STATES, "US"), data.SECTORS, data.SIZE_CLASSES)
+        right = len(parts) == 4 and all(p in k for p, k in zip(parts[:3], known, strict=True))
+        if not right or not re.fullmatch(r"[1-9]\d{0,2}", parts[3]):
+            raise ValueError("is not COUNTRY.SECTION.SIZE.NUMBER, such as DE.C.10-49.1")
+        return value
 
     @property
     def settings(self) -> Settings:

@@ -23,7 +23,7 @@ from econsim import data, scenario
 from econsim.app import wording
 from econsim.app.draft import BASELINES, shipped_scenario
 from econsim.policy import INSTRUMENTS
-from econsim.results import ResultsError, compare
+from econsim.results import compare, outcome
 from econsim.scenario import Scenario
 
 #: Assumptions that the preview follows, and the ranges it was trained on.
@@ -223,9 +223,58 @@ def build(region: str, folder: Path, progress: Callable[[float], None] | None = 
     writer.writerow(["family", "point", "seed", *(t.outcome for t in TARGETS)])
     writer.writerows([*identity, *values] for *identity, values in rows)
     (folder / "preview.csv").write_text(stream.getvalue(), encoding="utf-8")
+    fit(region, folder)
+
+
+def fit(region: str, folder: Path) -> None:
+    """Fit the emulators to a region's table and write ``preview.json``: what the table depends
+    on, and the settings of the emulators with their errors on points held out.
+
+    Args:
+        region: ``EU27`` or ``US``.
+        folder: of ``preview.csv``.
+    """
+    from econsim.experiments import emulator
+
+    fitted: dict[str, dict[str, Any]] = {}
+    for kind in FAMILIES:
+        names, samples, effects = _table(kind, folder)
+        fitted[kind] = {}
+        for target in TARGETS:
+            found = emulator.fit_points(
+                names, samples, effects[target.outcome], outcome=target.outcome,
+                unit=_unit(target, region), arm=kind, study="preview",
+            )  # fmt: skip
+            settings = {name: getattr(found, name) for name in _SETTINGS}
+            fitted[kind][target.outcome] = {**settings, "lengths": found.lengths.tolist()}
+    content = {**_certificate(region), "fitted": fitted}
     (folder / "preview.json").write_text(
-        json.dumps(_certificate(region), indent=1, sort_keys=True) + "\n", encoding="utf-8"
+        json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8"
     )
+
+
+#: What a fit finds, beside the lengths of its kernel.
+_SETTINGS = ("amplitude", "noise", "error", "explained", "coverage")
+
+
+def _table(kind: str, folder: Path) -> tuple[list[str], np.ndarray, dict[str, np.ndarray]]:
+    """Names of a family's factors, ``ndarray[points, factors]``, outcome -> ``ndarray[points]``."""
+    with (folder / "preview.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["family"] == kind]
+    points = design()
+    strengths = FAMILIES[kind].strengths
+    columns = [*ASSUMPTIONS, *(f"{kind}.{name}" for name in strengths)]
+    samples = np.array([[points[int(row["point"])][c] for c in columns] for row in rows])
+    effects = {t.outcome: np.array([float(row[t.outcome]) for row in rows]) for t in TARGETS}
+    return [*ASSUMPTIONS, *strengths], samples, effects
+
+
+def _unit(target: Target, region: str) -> str:
+    """Unit of a difference."""
+    unit = outcome(target.outcome).unit.replace("{currency}", scenario.CURRENCY[region])
+    if unit.startswith("percent"):
+        return "percentage points" + unit.removeprefix("percent")
+    return unit
 
 
 def _outcomes(comparison: Any) -> list[float]:
@@ -357,41 +406,32 @@ def emulators(region: str, kind: str, folder: Path) -> Sequence[Any]:
         certificate = json.loads((place / "preview.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise NoPreviewError("its table is missing: python -m econsim.app.shipped") from None
+    fitted = certificate.pop("fitted", {})
     if certificate != _certificate(region):
         raise NoPreviewError(
             "its table is not that of today's scenarios: python -m econsim.app.shipped"
         )
-    return _fitted(region, kind, str(place), stamp)
+    return _made(region, kind, str(place), stamp, json.dumps(fitted[kind]))
 
 
 @lru_cache(maxsize=64)
-def _fitted(region: str, kind: str, place: str, stamp: int) -> tuple[Any, ...]:
-    """Emulators fitted to the table of a region; ``stamp`` is the time of its file."""
-    from econsim.experiments import emulator
+def _made(region: str, kind: str, place: str, stamp: int, fitted: str) -> tuple[Any, ...]:
+    """Emulators of a region's table with the settings found; ``stamp`` is the time of its file."""
+    from econsim.experiments.emulator import Emulator
 
-    with (Path(place) / "preview.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["family"] == kind]
-    points = design()
-    strengths = FAMILIES[kind].strengths
-    names = [*ASSUMPTIONS, *strengths]
-    columns = [*ASSUMPTIONS, *(f"{kind}.{name}" for name in strengths)]
-    samples = np.array([[points[int(row["point"])][c] for c in columns] for row in rows])
-    currency = scenario.CURRENCY[region]
-    units = {
-        "use": "percentage points of firms",
-        "gdp": f"{currency} billion per year, prices of 2024",
-        "firms_surplus": f"{currency} billion per year, prices of 2024",
-    }
+    names, samples, effects = _table(kind, Path(place))
+    low, high = samples.min(axis=0), samples.max(axis=0)
     found = []
     for target in TARGETS:
-        effects = np.array([float(row[target.outcome]) for row in rows])
-        try:
-            found.append(
-                emulator.fit_points(
-                    names, samples, effects, outcome=target.outcome, unit=units[target.outcome],
-                    arm=kind, study="preview",
-                )
-            )  # fmt: skip
-        except ResultsError as error:
-            raise NoPreviewError(str(error)) from None
+        settings = json.loads(fitted)[target.outcome]
+        values = effects[target.outcome]
+        centre, scale = float(values.mean()), float(values.std())
+        found.append(
+            Emulator(
+                outcome=target.outcome, unit=_unit(target, region), arm=kind, study="preview",
+                names=tuple(names), low=low, high=high, points=(samples - low) / (high - low),
+                values=(values - centre) / scale, centre=centre, scale=scale,
+                lengths=np.array(settings.pop("lengths")), **settings,
+            )
+        )  # fmt: skip
     return tuple(found)

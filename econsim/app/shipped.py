@@ -2,13 +2,17 @@
 
 They are those of ``econsim run`` without arguments: the headline pair of each region month by
 month, and the pair at every point of the joint axes in its last year.
-``python -m econsim.app.shipped`` builds them anew from the current scenario files; :func:`stale`
-says when those have moved on.
+``python -m econsim.app.shipped`` builds them anew from the current scenario files, with the table
+that the preview is fitted to (``results`` or ``preview`` after it: only these); :func:`stale` says
+when the files have moved on.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +23,10 @@ import econsim
 from econsim import data, results, scenario
 from econsim.app import preview
 from econsim.app.draft import HEADLINE_PAIRS
+from econsim.app.jobs import Answer
 from econsim.experiments import headline
 from econsim.experiments.simulation import simulate
-from econsim.results import DEFAULT_SET, Comparison, Results, compare
+from econsim.results import DEFAULT_SET, Comparison, Results
 from econsim.scenario import ScenarioError
 
 logger = logging.getLogger(__name__)
@@ -53,44 +58,70 @@ class Shipped:
     """The shipped results of a region.
 
     Attributes:
-        comparison: the headline pair, restrictive minus diverse.
-        points: the pair over the joint axes.
+        answer: the headline pair, the baseline first, and over the joint axes.
         reasons: why they are stale; empty when they are current.
     """
 
-    comparison: Comparison
-    points: list[headline.GridPoint]
+    answer: Answer
     reasons: tuple[str, ...]
 
+    @property
+    def comparison(self) -> Comparison:
+        """The headline pair, restrictive minus diverse."""
+        return self.answer.comparison()
 
-def build(folder: str | Path | None = None, regions: Sequence[str] = tuple(HEADLINE_PAIRS)) -> Path:
-    """Run the headline pairs and their grids, and save what the first view shows.
+    @property
+    def points(self) -> list[headline.GridPoint]:
+        """The pair over the joint axes."""
+        return headline.grid_points(self.answer.grid)
+
+
+#: What :func:`build` makes: results of the headline pair, and the table of the preview.
+PARTS = ("results", "preview")
+
+
+def build(
+    folder: str | Path | None = None,
+    regions: Sequence[str] = tuple(HEADLINE_PAIRS),
+    parts: Sequence[str] = PARTS,
+) -> Path:
+    """Run the headline pairs and their grids, and what the preview is fitted to, and save them.
 
     Args:
-        folder: where to (default: inside the package).
+        folder: where to (default: inside the package); other files in it stay.
         regions: which of ``EU27`` and ``US``.
+        parts: which of :data:`PARTS`.
 
     Returns:
         The folder, with one subfolder for each region.
     """
-    from econsim.experiments.headline import (
-        GRID_REPLICATES,
-        GRID_ROWS,
-    )  # the same grid as `econsim run`
-
     target = FOLDER if folder is None else Path(folder)
     for region in regions:
-        pair = [scenario.load(name) for name in HEADLINE_PAIRS[region]]
-        logger.info("%s: the pair", region)
-        main = [_trimmed(r, _KEPT) for r in simulate(*pair)]
-        logger.info("%s: the joint axes", region)
-        grid = headline.run_grid(pair, rows=GRID_ROWS, replicates=GRID_REPLICATES)
-        points = [_last_year(_trimmed(r, _KEPT_GRID)) for group in grid.values() for r in group]
-        results.save([*main, *points], target / region)
-        logger.info("%s: runs for the preview", region)
-        preview.build(region, target / region)
-        logger.info("%s: saved in %s", region, target / region)
+        place = target / region
+        place.mkdir(parents=True, exist_ok=True)
+        if "results" in parts:
+            _run(region, place)
+        if "preview" in parts:
+            logger.info("%s: runs for the preview", region)
+            preview.build(region, place)
+        logger.info("%s: saved in %s", region, place)
     return target
+
+
+def _run(region: str, place: Path) -> None:
+    """Run a region's headline pair and its grid, and put the results into a folder."""
+    from econsim.experiments.headline import GRID_REPLICATES, GRID_ROWS  # as `econsim run`
+
+    pair = [scenario.load(name) for name in HEADLINE_PAIRS[region]]
+    logger.info("%s: the pair", region)
+    main = [_trimmed(r, _KEPT) for r in simulate(*pair)]
+    logger.info("%s: the joint axes", region)
+    grid = headline.run_grid(pair, rows=GRID_ROWS, replicates=GRID_REPLICATES)
+    points = [_last_year(_trimmed(r, _KEPT_GRID)) for group in grid.values() for r in group]
+    with tempfile.TemporaryDirectory() as beside:
+        made = results.save([*main, *points], Path(beside) / region)
+        for file in made.iterdir():
+            shutil.copyfile(file, place / file.name)
 
 
 def _trimmed(result: Results, kept: Mapping[str, Sequence[str]]) -> Results:
@@ -124,10 +155,8 @@ def load(region: str, folder: str | Path | None = None) -> Shipped:
     groups: dict[str, list[Results]] = {}
     for result in results.load(place):
         groups.setdefault(result.parameter_set, []).append(result)
-    baseline, policy = groups[DEFAULT_SET]
-    return Shipped(
-        compare(policy, baseline), headline.grid_points(groups), stale([baseline, policy])
-    )
+    pair = groups.pop(DEFAULT_SET)
+    return Shipped(Answer(pair, groups), stale(pair))
 
 
 def stale(pair: Sequence[Results]) -> tuple[str, ...]:
@@ -151,4 +180,4 @@ def stale(pair: Sequence[Results]) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    build()
+    build(parts=sys.argv[1:] or PARTS)

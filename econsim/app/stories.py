@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+import econsim
 from econsim import data, figures
 from econsim.app import draft, exhibits, session, wording
 from econsim.app.draft import Text
@@ -16,6 +17,8 @@ from econsim.figures.panels import Lines, Series, padded
 #: Colours of options, in their order: safe for colour-blind readers.
 _COLOURS = ("#3A2A6B", "#2E8FB8", "#0B6E75", "#C8571B", "#8F6F1F")
 _MONTHS = 12
+#: The firm asked for at first: country, sector, size class, number.
+DEFAULT = {"EU27": "DE.C.10-49.2", "US": "US.C.10-49.16"}
 
 
 def page(region: str, linked: Link | None, visible: bool) -> None:
@@ -26,7 +29,7 @@ def page(region: str, linked: Link | None, visible: bool) -> None:
         linked: what the link that the page was opened with holds.
         visible: whether this page is looked at; otherwise it only keeps what is chosen.
     """
-    baseline, policy = _pair(region)
+    baseline, policy = _pair(region, linked)
     st.write(
         f"One of {ROWS:,} sampled firms, with the same luck in both worlds: **{baseline.name}** "
         f"and **{policy.name}** (the policy that you last applied, otherwise the headline pair). "
@@ -38,6 +41,7 @@ def page(region: str, linked: Link | None, visible: bool) -> None:
     place = f"story-{region}"
     if st.button("Tell its story", type="primary", key="tell", disabled=session.busy()):
         session.start(StoryOrder(baseline, policy, address), place)
+        st.query_params.update({"econsim": econsim.__version__, "firm": address.text()})
         st.rerun()
     found = session.shown(place)
     if found is None:
@@ -48,18 +52,21 @@ def page(region: str, linked: Link | None, visible: bool) -> None:
     _tell(story)
 
 
-def _pair(region: str) -> tuple[Text, Text]:
-    """The pair that this session last applied, otherwise that of the headline."""
+def _pair(region: str, linked: Link | None) -> tuple[Text, Text]:
+    """The pair last applied, else that of the link, else that of the headline."""
     mine = session.shown(f"policy-{region}")
     if mine is not None:
         return mine[1].baseline, mine[1].policy
+    made = linked.draft() if linked else None
+    if linked is not None and made is not None:
+        against = linked.against or draft.usual_baseline(made)
+        return draft.baseline_text(made, against), draft.policy_text(made)
     baseline, policy = (draft.shipped_text(n) for n in draft.HEADLINE_PAIRS[region])
     return baseline, policy
 
 
 def _choose(region: str, linked: Link | None) -> Address:
-    given = (linked.firm or "").split(".") if linked else []
-    start = given if len(given) == 4 else ["DE", "C", "10-49", "1"]
+    start = ((linked and linked.firm) or DEFAULT[region]).split(".")
     countries = ["US"] if region == "US" else list(data.MEMBER_STATES)
     sizes = [s for s in data.SIZE_CLASSES if region == "US" or s != "nonemployer"]
     columns = st.columns(4)
@@ -77,7 +84,7 @@ def _choose(region: str, linked: Link | None) -> Address:
     size = pick(2, "Size", sizes, wording.SIZES)
     with columns[3]:
         number = st.number_input(
-            "Number of the firm", 1, 999, int(start[3]) if start[3].isdigit() else 1,
+            "Number of the firm", 1, 999, int(start[3]),
             key=f"firm-number-{region}", help="There are few of each kind among the sampled firms.",
         )  # fmt: skip
     return Address(country, sector, size, int(number))
@@ -120,8 +127,8 @@ def about(story: Story) -> str:
     month = wording.month(f"2021-{story.evaluation_month + 1:02d}").partition(" ")[0]
     return (
         f"A firm in {address.country}, {wording.SECTIONS[address.sector].lower()}, with "
-        f"{story.persons:,.0f} persons and {story.currency} {story.value_added:,.0f} of value "
-        f"added a year; it stands for {story.stands_for:,.0f} firms. It is {traits[0]}, "
+        f"{story.persons:,.0f} persons and {story.currency} {story.value_added / 1e6:,.3g} million "
+        f"of value added a year; it stands for {story.stands_for:,.0f} firms. It is {traits[0]}, "
         f"{'; '.join(traits[1:])}. It evaluates once a year, in {month}."
     )
 
@@ -142,10 +149,10 @@ def headline(story: Story) -> str:
     apart = _first_apart(story)
     if apart is None:
         return f"This firm does the same in both worlds: {names[0]} at the end"
-    return (
-        f"From {wording.month(apart)} this firm does otherwise under the policy: at the end "
-        f"{names[1]}, where the baseline has {names[0]}"
-    )
+    start = f"From {wording.month(apart)} this firm does otherwise under the policy"
+    if names[0] == names[1]:
+        return f"{start}; at the end it has {names[0]} in both worlds"
+    return f"{start}: at the end {names[1]}, where the baseline has {names[0]}"
 
 
 def _first_apart(story: Story) -> str | None:
@@ -157,7 +164,10 @@ def _first_apart(story: Story) -> str | None:
 
 
 def _name(option: str | None, story: Story) -> str:
-    return "no general-purpose AI" if option is None else story.labels[option].lower()
+    if option is None:
+        return "no general-purpose AI"
+    label = story.labels[option]
+    return label[0].lower() + label[1:]
 
 
 def biography(life: Life, story: Story) -> str:

@@ -40,6 +40,10 @@ class Address:
     size_class: str
     ordinal: int = 1
 
+    def text(self) -> str:
+        """Its four parts separated by points, as a link holds them."""
+        return f"{self.country}.{self.sector}.{self.size_class}.{self.ordinal}"
+
 
 @dataclass(frozen=True)
 class Evaluation:

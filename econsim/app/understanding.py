@@ -108,7 +108,7 @@ QUESTIONS = (
                 "econsim discover results/where-it-reverses --outcome gni --arm restrictive",
             ),
         ),
-        ("headline_grid",),
+        ("joint_contour",),
     ),
 )
 
@@ -124,6 +124,7 @@ def page(region: str) -> None:
     )
     question = next(q for q in QUESTIONS if q.asked == asked)
     baseline, policy = draft.HEADLINE_PAIRS[region]
+    st.markdown(f"## {question.asked}")
     if question.findings:
         st.caption(f"Studies are of the headline: {policy} against {baseline}.")
     for finding in question.findings:
@@ -136,7 +137,7 @@ def page(region: str) -> None:
             f"The study “{finding.name.replace('_', ' ')}” does not come with this copy of "
             "econsim. This makes it:"
         )
-        st.code(finding.command.format(policy=policy, baseline=baseline), language="bash")
+        st.code(finding.command.format(policy=policy, baseline=baseline), language=None)
     if found is None:
         st.info("There are no results of the headline to draw from: apply a policy first.")
         return
@@ -177,7 +178,13 @@ def _gallery(
     key: str, _comparison: Comparison, _points: Sequence[headline.GridPoint]
 ) -> tuple[list[Exhibit], dict[str, str]]:
     """Every figure that a comparison allows, and why the others are missing."""
-    drawn, reasons = figures.of_comparison(_comparison, points=_points)
+    # The grid's ends and middle are the priors' (see experiments.headline).
+    ends = (headline.LAMBDA_GRID, headline.OPEN_SHARE_GRID)
+    priors = {
+        name: (low, middle, high)
+        for name, (low, middle, high) in zip(("lambda", "open_share"), ends, strict=True)
+    }
+    drawn, reasons = figures.of_comparison(_comparison, points=_points, priors=priors)
     return [Exhibit(f) for f in drawn], reasons
 
 

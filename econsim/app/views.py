@@ -8,14 +8,23 @@ its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from econsim import figures
 from econsim import parameters as registry
-from econsim.app import builder, comparing, draft, link, session, shipped, stories, understanding
+from econsim.app import (
+    briefing,
+    builder,
+    comparing,
+    draft,
+    link,
+    session,
+    shipped,
+    stories,
+    understanding,
+)
 from econsim.app.draft import Settings
 from econsim.app.exhibits import Exhibit, show, unbroken
 from econsim.app.jobs import Answer, Order
@@ -68,6 +77,7 @@ ASSUMED = """
 class View:
     """What a page shows of a comparison: figures (drawn once), table, and the year of both."""
 
+    answer: Answer
     comparison: Comparison
     points: list[headline.GridPoint]
     adoption: Exhibit
@@ -77,10 +87,13 @@ class View:
     year: int
 
 
-def view_of(comparison: Comparison, points: Sequence[headline.GridPoint]) -> View:
-    """Draw up everything that a page shows of a comparison."""
+def view_of(answer: Answer) -> View:
+    """Draw up everything that a page shows of a pair's results."""
+    comparison = answer.comparison()
+    points = headline.grid_points(answer.grid) if answer.grid else []
     year = figures.last_year(comparison.a)
     return View(
+        answer,
         comparison,
         list(points),
         Exhibit(figures.adoption_by_size(comparison)),
@@ -95,14 +108,13 @@ def view_of(comparison: Comparison, points: Sequence[headline.GridPoint]) -> Vie
 def _shipped_view(region: str, folder: str, changed: int) -> tuple[View, tuple[str, ...]]:
     """View of shipped results and why they are stale; ``changed`` is the time of their file."""
     found = shipped.load(region, folder)
-    return view_of(found.comparison, found.points), found.reasons
+    return view_of(found.answer), found.reasons
 
 
 @st.cache_resource(show_spinner=False, max_entries=session.KEPT_ANSWERS)
 def _answer_view(key: str, _answer: Answer) -> View:
     """View of the answer to an order, drawn once."""
-    points = headline.grid_points(_answer.grid) if _answer.grid else []
-    return view_of(_answer.comparison(), points)
+    return view_of(_answer)
 
 
 def _chosen(place: str) -> tuple[View, Order] | None:
@@ -160,11 +172,11 @@ def show_table(view: View) -> None:
     c = view.comparison
     st.markdown(f"### {view.year} in numbers")
     change, full = [], []
-    for line in view.lines:
+    for line in map(_in_thousands, view.lines):
         level = "" if line.baseline is None else figures.number(line.baseline)
         change.append(
             {
-                "": f"{line.label}, {line.unit.partition(', prices')[0]}",
+                "outcome": f"{line.label}, {line.unit.partition(', prices')[0]}",
                 c.b.scenario: level,
                 "difference": _mean_interval(line.difference),
             }
@@ -180,7 +192,7 @@ def show_table(view: View) -> None:
                 "difference": figures.minus(line.difference.text()),
             }
         )
-    st.table(pd.DataFrame(change).set_index(""), border="horizontal")
+    st.table(pd.DataFrame(change).set_index("outcome"), border="horizontal")
     gain = c.pairing_gain("gdp", view.year)
     st.caption(
         f"Difference: {c.a.scenario} minus {c.b.scenario}; in brackets the 95 % interval over n = "
@@ -194,6 +206,21 @@ def show_table(view: View) -> None:
 
 def _mean_interval(value: Estimate) -> str:
     return f"{figures.number(value)} ({figures.interval(value)})"
+
+
+def _in_thousands(line: headline.Line) -> headline.Line:
+    """Numbers of firms in thousands, so that digits follow the error; other lines as they are."""
+    if line.unit != "firms" or abs(line.difference.mean) < 2_000.0:
+        return line
+
+    def less(value: Estimate) -> Estimate:
+        low, high = value.low / 1e3, value.high / 1e3
+        return Estimate(value.mean / 1e3, low, high, value.n, "thousand firms")
+
+    baseline = None if line.baseline is None else less(line.baseline)
+    return headline.Line(
+        line.label, "thousand firms", less(line.scenario), baseline, less(line.difference)
+    )
 
 
 def show_comparison(view: View, order: Order | None, key: str) -> None:
@@ -227,6 +254,7 @@ def show_comparison(view: View, order: Order | None, key: str) -> None:
     with right:
         show_table(view)
         if order is not None:
+            briefing.offer(order, view.answer, key)
             show_reproduction(view, order, key)
 
 
@@ -236,14 +264,14 @@ def show_reproduction(view: View, order: Order, key: str) -> None:
         st.write("The same numbers, to the last digit, from the command line:")
         st.code(
             draft.command(order.texts, order.settings, order.grid),
-            language="bash", wrap_lines=True,
+            language=None, wrap_lines=True,
         )  # fmt: skip
         st.write("or from Python:")
-        st.code(draft.python_code(order.texts, order.settings, view.year))
+        st.code(draft.python_code(order.texts, order.settings, view.year), language=None)
         for text in (order.policy, order.baseline):
             note = " (comes with econsim)" if text.shipped else ""
             st.write(f"Scenario file `{text.name}.yaml`{note}:")
-            st.code(text.yaml, language="yaml", height=240)
+            st.code(text.yaml, language=None, height=240)
             st.download_button(
                 f"Download {text.name}.yaml", text.yaml, f"{text.name}.yaml", "application/yaml",
                 key=f"{key}-{text.name}", on_click="ignore",
@@ -332,7 +360,7 @@ def assumptions_page(region: str) -> None:
     import pandas as pd
 
     st.markdown(ASSUMED)
-    st.markdown("### Numbers that the answer hangs on most")
+    st.markdown("## Numbers that the answer hangs on most")
     values = draft.shipped_text(draft.BASELINES[region]).scenario().values
     rows = []
     for name in ASSUMPTIONS:

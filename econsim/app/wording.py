@@ -15,7 +15,7 @@ from econsim.scenario import Scenario, differences
 
 #: Names of levers that are not read as a word.
 _LEVERS = {
-    "option.available": "share of firms that may still use it",
+    "option.available": "availability",
     "option.price": "price",
     "option.fit": "benefit (fit to language and sector)",
     "option.perceived_risk": "perceived risk",

@@ -786,7 +786,7 @@ Arm = Annotated[
     str | None, typer.Option("--arm", help="compared with the first arm (default: the last)")
 ]
 FigureFolder = Annotated[
-    Path | None, typer.Option("--out", help="folder for the figure: HTML, drawn data, provenance")
+    Path | None, typer.Option("--out", help="folder for figures: SVG, PNG, PDF, HTML, CSV, JSON")
 ]
 
 
@@ -795,17 +795,8 @@ def _tell(finding: Finding, out: Path | None, as_json: bool) -> None:
     written = []
     if out is not None:
         _check_writable(out)
-        out.mkdir(parents=True, exist_ok=True)
         for figure in finding.figures:
-            # One copy of the drawing library lies beside the pages: no network is needed.
-            figure.plotly().write_html(
-                out / f"{figure.name}.html",
-                include_plotlyjs="directory",
-                config={"displayModeBar": False},
-            )
-            (out / f"{figure.name}.csv").write_text(figure.csv(), encoding="utf-8")
-            (out / f"{figure.name}.json").write_text(figure.json(), encoding="utf-8")
-            written.append(str(out / f"{figure.name}.html"))
+            written += [str(path) for path in figure.save(out)]
         (out / "finding.txt").write_text(finding.sentence + "\n", encoding="utf-8")
     if as_json:
         drawn = {f.name: json.loads(f.json())["data"] for f in finding.figures}

@@ -14,6 +14,7 @@ from econsim import cli, findings
 from econsim.experiments import study
 from econsim.experiments.store import Record, Store, StoreError, signature
 from econsim.experiments.study import Point
+from econsim.figures import export
 
 OUTCOMES = [
     {"outcome": "gni", "years": [2035]},
@@ -82,8 +83,8 @@ def test_sensitivity_names_what_matters_and_what_is_worth_knowing(
         analysis={"kind": "sensitivity", "outcome": "gni"},
     )
     out = tmp_path / "figures"
-    code, shown, _ = call(capsys, "answer", str(store.folder), "--out", str(out))
-    assert code == 0
+    code, shown, err = call(capsys, "answer", str(store.folder), "--out", str(out))
+    assert code == 0, err
     assert "choice.lambda" in shown and "knowing choice.lambda would narrow it most" in shown
     drawn = json.loads((out / "sensitivity.json").read_text(encoding="utf-8"))
     assert "users lost, not diverted (λ) matters most" in drawn["title"]
@@ -92,8 +93,9 @@ def test_sensitivity_names_what_matters_and_what_is_worth_knowing(
     assert rows["Users lost, not diverted (λ)"]["value"] == pytest.approx(1.0, abs=0.05)
     assert rows["Saving on a task done with AI"]["faint"]
     assert rows["Dummy, acts on nothing"]["faint"]
-    page = (out / "sensitivity.html").read_text(encoding="utf-8")
-    assert "plotly.min.js" in page and "https://cdn" not in page
+    for ending in ("svg", "png", "pdf", "html", "csv"):
+        certificate = export.provenance_of(out / f"sensitivity.{ending}")
+        assert certificate["scenario_hashes"] == drawn["provenance"]["scenario_hashes"]
     assert (out / "finding.txt").read_text(encoding="utf-8").strip() in shown
     code, shown, _ = call(capsys, "sensitivity", str(store.folder), "--outcome", "gni")
     assert code == 0 and "Convergence of total indices" in shown

@@ -223,17 +223,19 @@ def _adoption_panels(
     groups = list(dict.fromkeys(level["size_class"]))
     periods = tuple(dict.fromkeys(level["period"]))
     lines = []
-    for name in names:
+    for which, name in enumerate(names):
         for group in groups:
             part = level[(level["scenario"] == name) & (level["size_class"] == group)]
+            # A scenario compared with itself is there twice.
+            part = part.iloc[-len(periods) :] if which else part.iloc[: len(periods)]
             lines.append(
                 Series(
                     f"{PERSONS[group]} persons, {name}",
                     numbers(part["mean"]),
                     COLOURS[group],
                     band(part),
-                    dash="solid" if name == names[0] else "dash",
-                    end=LABELS[group] if name == names[-1] else "",
+                    dash="dash" if which else "solid",
+                    end=LABELS[group] if which == len(names) - 1 else "",
                 )
             )
     high = float(level[["mean", "high"]].max().max())

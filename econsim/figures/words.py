@@ -94,7 +94,7 @@ def decimals(value: Estimate) -> int:
         clear
         and places < 8
         and any(
-            math.isfinite(v) and round(v, places) == 0.0
+            math.isfinite(v) and abs(v) > 5e-9 and round(v, places) == 0.0
             for v in (value.mean, value.low, value.high)
         )
     ):
@@ -207,7 +207,7 @@ def note_of(results: Results) -> str:
 
 def clipped(name: str, length: int = 24) -> str:
     """A name that fits a heading."""
-    return name if len(name) <= length else f"{name[: length - 1]}…"
+    return name if len(name) <= length else f"{name[: length - 1].rstrip(' ,;:')}…"
 
 
 def lines_of(comparison: Comparison) -> str:

@@ -18,6 +18,7 @@ from econsim.experiments.decomposition import Part as Share
 from econsim.experiments.ensemble import Spread
 from econsim.figures.distribution import SECTORS, counted
 from econsim.figures.panels import Bars, Contour, Lines, Map, Points, Shape
+from econsim.figures.style import lint
 from econsim.figures.uncertainty import PRIORS
 from econsim.results import Comparison, Estimate, Results, ResultsError, compare, estimate
 
@@ -151,7 +152,7 @@ def test_identical_worlds_differ_nowhere() -> None:
     found, _ = figures.of_comparison(compare(twin, base), same)
     for figure in found:
         if figure.name != "headline_grid":
-            assert re.search(r"no (clear )?difference|no firm|no clear first", figure.title)
+            assert re.search(r"no (clear )?difference|no clear first", figure.title)
         gaps = figure.data
         if "panel" in gaps:
             gaps = gaps[gaps["panel"].isin(["difference", "year", "sector", "gdp_gain"])]
@@ -174,6 +175,11 @@ def test_noise_is_no_finding() -> None:
     for figure in (figures.incomes(comparison), figures.prices(comparison)):
         assert "no clear difference" in figure.title
     assert "no clear difference in GDP in any" in figures.member_states(comparison).title
+
+
+def test_figures_keep_the_house_style(drawn: dict[str, figures.Figure]) -> None:
+    faults = {n: lint(f) for n, f in drawn.items() if n not in ("adoption_by_size", "gdp_effect")}
+    assert not {n: f for n, f in faults.items() if f}
 
 
 def test_one_run_has_no_interval() -> None:
@@ -238,11 +244,13 @@ def test_groups_that_are_clear_by_chance_make_no_pattern() -> None:
         sure, unsure = Estimate(-1.0, -1.2, -0.8, 5, "EUR"), Estimate(-1.0, -2.0, 0.5, 5, "EUR")
         return [(sure if i < clear else unsure, f"group {i}") for i in range(17)]
 
-    assert "no clear difference in GDP in any of 17" in counted(gaps(0), "GDP", "sectors")
-    assert "no clear pattern" in counted(gaps(3), "GDP", "sectors")
-    assert "lower in 4 of 17 sectors" in counted(gaps(4), "GDP", "sectors")
+    assert "no clear difference in GDP in any sector" in counted(
+        gaps(0), "GDP", "sector", "sectors"
+    )
+    assert "no clear pattern" in counted(gaps(3), "GDP", "sector", "sectors")
+    assert "lower in 4 of 17 sectors" in counted(gaps(4), "GDP", "sector", "sectors")
     one = [(Estimate(-2.0, math.nan, math.nan, 1, "EUR"), "group")]
-    assert "one run" in counted(one, "GDP", "sectors")
+    assert "one run" in counted(one, "GDP", "sector", "sectors")
 
 
 def test_stored_results_draw_the_same_sectors(drawn: dict[str, figures.Figure]) -> None:
@@ -325,12 +333,14 @@ def test_a_broken_map_is_refused(tmp_path: Path, change: object, message: str) -
 
 def test_kinds_of_uncertainty_stay_apart(drawn: dict[str, figures.Figure]) -> None:
     figure = drawn["kinds_of_uncertainty"]
-    assert "GDP: lower under every kind of uncertainty" in figure.title
+    assert "GDP lower under every kind of uncertainty: EUR −9.0 to −0.5" in figure.title
     rows = figure.panels[0].rows
     assert [(r.low, r.high) for r in rows[:2]] == [(-4.0, -2.0), (-9.0, -0.5)]
     assert [r.value for r in rows[2:]] == [-3.3, -5.2]
     both = replace(SPREADS[0], structure={"peers": 1.0})
-    assert "GDP: of either sign" in figures.kinds_of_uncertainty([both], pair()).title
+    assert (
+        "no clear difference in GDP: EUR −9.0" in figures.kinds_of_uncertainty([both], pair()).title
+    )
 
 
 def test_a_rank_is_a_paired_difference() -> None:
@@ -415,6 +425,7 @@ def test_the_tornado_is_widest_at_the_top() -> None:
     (panel,) = figure.panels
     assert isinstance(panel, Bars) and panel.line == -1.45
     assert [b.start for b in panel.bars] == [-1.45] * 4
+    assert list(figure.data["mean"])[:4] == [b.end for b in panel.bars]
     assert [row[0].label for row in panel.rows()] == ["strong", "weak"]
     assert "weak" in figure.alt and "(not clear)" in figure.alt
     with pytest.raises(sensitivity.SensitivityError, match="too few"):
@@ -426,11 +437,20 @@ def test_the_scorecard_shows_predictions_against_what_came() -> None:
     (panel,) = figure.panels
     assert isinstance(panel, Points) and panel.diagonal
     held = data.held_out()
-    held = held[held["indicator"] == "ai_use"]
-    assert sorted(d.x for d in panel.dots) == sorted(held["value"])
-    inside = int(figure.data["inside"].sum())
+    held = held[(held["indicator"] == "ai_use") & (held["size_class"] != "10+")]
+    predicted = figure.data[~figure.data["fitted"]]
+    assert sorted(predicted["observed"]) == sorted(held["value"])
+    inside = int(predicted["inside"].sum())
     assert f"{inside} of {len(held)} observed figures inside" in figure.title
-    error = (figure.data["mean"] - figure.data["observed"]).abs().mean()
-    assert f"mean error {error:.1f}" in figure.title
-    for dot in panel.dots:
-        assert numbers(figure.alt).count(round(dot.x, 1)) >= 1
+    assert f"largest miss {predicted['error'].max():.1f}" in figure.title
+    fitted = figure.data[figure.data["fitted"]]
+    assert len(fitted) == 9 and fitted["error"].max() < 3.0, "the default meets what it was fit to"
+    assert [d.hollow for d in panel.dots] == list(figure.data["fitted"])
+    assert not lint(figure)
+
+
+def test_a_study_on_a_whole_grid_is_a_contour(drawn: dict[str, figures.Figure]) -> None:
+    rows = drawn["joint_contour"].data.to_dict("records")
+    assert figures.surface_contour(rows, _words()).panels == drawn["joint_contour"].panels
+    with pytest.raises(ResultsError, match="whole grid"):
+        figures.surface_contour(rows[:-1], _words())

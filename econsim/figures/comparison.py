@@ -223,17 +223,19 @@ def _adoption_panels(
     groups = list(dict.fromkeys(level["size_class"]))
     periods = tuple(dict.fromkeys(level["period"]))
     lines = []
-    for name in names:
+    for which, name in enumerate(names):
         for group in groups:
             part = level[(level["scenario"] == name) & (level["size_class"] == group)]
+            # A scenario compared with itself is there twice.
+            part = part.iloc[-len(periods) :] if which else part.iloc[: len(periods)]
             lines.append(
                 Series(
                     f"{PERSONS[group]} persons, {name}",
                     numbers(part["mean"]),
                     COLOURS[group],
                     band(part),
-                    dash="solid" if name == names[0] else "dash",
-                    end=LABELS[group] if name == names[-1] else "",
+                    dash="dash" if which else "solid",
+                    end=LABELS[group] if which == len(names) - 1 else "",
                 )
             )
     high = float(level[["mean", "high"]].max().max())
@@ -310,10 +312,8 @@ def _adoption_alt(comparison: Comparison, groups: Sequence[str], year: int) -> s
     for group in (*groups, HEADLINE_GROUP):
         here, there = comparison.level("use", year, "size_class", group)
         gap = comparison.difference("use", year, "size_class", group)
-        parts.append(
-            f"{PERSONS[group]}: {number(there)} % and {number(here)} %, difference {number(gap)} "
-            f"points ({interval(gap)})"
-        )
+        levels = "" if group == HEADLINE_GROUP else f"{number(there)} % and {number(here)} %, "
+        parts.append(f"{PERSONS[group]}: {levels}difference {number(gap)} points ({interval(gap)})")
     return (
         f"Line chart of AI use by size class, {FIRST_YEAR} to {year}, and of the difference "
         f"between scenarios. In December {year}, by persons engaged, "

@@ -13,8 +13,8 @@ import numpy as np
 
 from econsim.figures.comparison import policy_start
 from econsim.figures.figure import Figure
-from econsim.figures.panels import Bar, Bars, Lines, Row, Rows
-from econsim.figures.paths import compose, line, row, tidy, told
+from econsim.figures.panels import ACCENT, Bar, Bars, Lines, Row, Rows
+from econsim.figures.paths import CLOSED, compose, line, row, tidy, told
 from econsim.figures.words import (
     FIRST_YEAR,
     HEADLINE_GROUP,
@@ -47,9 +47,9 @@ SECTORS = {
     "S": "Other services",
 }
 _FLOWS = (
-    ("lost", "lost: use none any more", "#A8430F"),
-    ("diverted", "diverted: from open to closed", "#2E8FB8"),
-    ("gained", "gained: would not have used any", "#2E2057"),
+    ("lost", "lost: use none any more", CLOSED),
+    ("diverted", "diverted: from open to closed", ACCENT),
+    ("gained", "gained: would not have used any", "#3A2A6B"),
 )
 
 
@@ -110,9 +110,9 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
             }  # fmt: skip
             rows += tidy(fixed, [str(year)], [value])
             texts.append(number(value))
-            bars.append(
-                Bar(f"{PERSONS[size]} persons", at, at + value.mean, colour, " / ".join(texts))
-            )
+            # Written beside the row, so only once.
+            beside = " / ".join(texts) if len(texts) == len(_FLOWS) else ""
+            bars.append(Bar(f"{PERSONS[size]} persons", at, at + value.mean, colour, beside))
             at += value.mean
         parts.append(f"{PERSONS[size]}: {', '.join(texts)}")
     start = policy_start(comparison)
@@ -129,7 +129,7 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
     )  # fmt: skip
     who = f"firms with {PERSONS[HEADLINE_GROUP]} persons"
     if all(e.mean == 0.0 for e in ends.values()):
-        found = f"no {who.replace('firms', 'firm')} is lost, diverted or gained in {year}"
+        found = f"no difference in who uses AI among {who} in {year}: none lost, diverted or gained"
     else:
         sides = [
             f"{number(e)} % {words}"
@@ -210,8 +210,8 @@ def winners_and_losers(comparison: Comparison) -> Figure:
         )  # fmt: skip
     return compose(
         comparison, "winners_and_losers",
-        found=f"in {year}, {counted(found['size_class'], 'firms’ surplus', 'size classes')}; "
-        f"{counted(found['sector'], 'contribution to GDP', 'sectors')}",
+        found=f"in {year}, {counted(found['size_class'], 'firms’ surplus', 'size', 'sizes')}; "
+        f"{counted(found['sector'], 'contribution to GDP', 'sector', 'sectors')}",
         subtitle=f"Paired differences by size and sector, December {year} at a yearly rate, "
         f"{main.unit('gdp_contribution')}",
         alt="Rows with intervals. "
@@ -228,7 +228,7 @@ def winners_and_losers(comparison: Comparison) -> Figure:
     )  # fmt: skip
 
 
-def counted(gaps: Sequence[tuple[Estimate, str]], subject: str, groups: str) -> str:
+def counted(gaps: Sequence[tuple[Estimate, str]], subject: str, one: str, many: str) -> str:
     """In how many groups something is clearly lower or higher, and where most.
 
     Of many intervals some hold no zero by chance: as few as that make no pattern.
@@ -236,31 +236,31 @@ def counted(gaps: Sequence[tuple[Estimate, str]], subject: str, groups: str) -> 
     Args:
         gaps: difference and name of each group.
         subject: what differs.
-        groups: what groups are called, in the plural.
+        one, many: what a group and groups are called.
     """
     from scipy.stats import binom
 
     if all(g.mean == 0.0 for g, _ in gaps):
-        return f"no difference in {subject} in any of {len(gaps)} {groups}"
+        return f"no difference in {subject} in any {one}"
     ordered = _ordered(gaps)
     if any(not np.isfinite(g.low) for g, _ in gaps):
         (least, low), (most, high) = ordered[0], ordered[-1]
         return (
-            f"{subject} by {groups} from {amount(number(least), least.unit)} ({low}) to "
+            f"{subject} by {one} from {amount(number(least), least.unit)} ({low}) to "
             f"{amount(number(most), most.unit)} ({high}), one run"
         )
     losing = [(g, label) for g, label in ordered if g.high < 0.0]
     winning = [(g, label) for g, label in ordered[::-1] if g.low > 0.0]
     clear = len(losing) + len(winning)
     if not clear:
-        return f"no clear difference in {subject} in any of {len(gaps)} {groups}"
+        return f"no clear difference in {subject} in any {one}"
     if clear <= binom.ppf(CONFIDENCE, len(gaps), 1.0 - CONFIDENCE):
         return (
-            f"no clear pattern in {subject} over {len(gaps)} {groups} ({clear} clear, as chance "
+            f"no clear pattern in {subject} over {many} ({clear} of {len(gaps)} clear, as chance "
             "alone may show)"
         )
     parts = [
-        f"{way} in {len(side)} of {len(gaps)} {groups} ({'most: ' if len(side) > 1 else ''}"
+        f"{way} in {len(side)} of {len(gaps)} {many} ({'most: ' if len(side) > 1 else ''}"
         f"{side[0][1]}, {amount(number(side[0][0]), side[0][0].unit)})"
         for way, side in (("lower", losing), ("higher", winning))
         if side

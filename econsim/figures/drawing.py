@@ -463,8 +463,8 @@ def _contour(place: _Place, panel: Contour) -> None:
                     "type": "constraint", "operation": "=", "value": level, "showlabels": True,
                     "labelfont": {"size": 12, "color": INK},
                 },
-                line={"color": INK, "width": 1.2}, showscale=False, hoverinfo="skip",
-                name=f"{level:g}",
+                line={"color": INK, "width": 1.2, "smoothing": 0}, showscale=False,
+                hoverinfo="skip", name=f"{level:g}",
             )
         )  # fmt: skip
     for mark in panel.places:
@@ -617,7 +617,7 @@ def add_heading(chart: Any, title: str, subtitle: str, foot: Sequence[str]) -> N
             "y": 1,
             "yref": "container",
             "yanchor": "top",
-            "pad": {"t": 12},
+            "pad": {"t": 12 + 5 * (len(titles) > 1)},
             "font": {"size": 17},
             "subtitle": {
                 "text": "<br>".join(subtitles),

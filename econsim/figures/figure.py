@@ -80,7 +80,8 @@ class Figure:
         drawings = [f for f in ("svg", "png", "pdf") if f in wanted]
         if "html" in wanted and "svg" not in wanted:
             drawings.append("svg")  # a page shows it
-        digest = self.digest()
+        content = self.json()
+        digest = _digest(content)
         certificates = {f: self._certificate(f, width, digest) for f in (*drawings, "html")}
         made = paper.files(
             self, drawings, width, {f: export.carried(c) for f, c in certificates.items()}
@@ -91,9 +92,10 @@ class Figure:
             page = export.html(words, drawing, self.data, certificates["html"])
             made["html"] = page.encode("utf-8")
         if "csv" in wanted:
-            made["csv"] = self.csv().encode("utf-8")
+            table = export.csv(self.data, self._certificate("csv", None, digest))
+            made["csv"] = table.encode("utf-8")
         if "json" in wanted:
-            made["json"] = self.json().encode("utf-8")
+            made["json"] = content.encode("utf-8")
         return {f: made[f] for f in wanted}
 
     def save(
@@ -109,12 +111,13 @@ class Figure:
             formats, width: as for :meth:`files`.
 
         Raises:
-            ResultsError: an unknown format, or a name taken by a file that is not of econsim;
-                nothing is written.
+            ResultsError: an unknown format, or a name taken by a file that is not the same figure
+                of the same scenarios; nothing is written.
             OSError: the machine said no.
         """
         made = self.files(formats, width)
-        return export.write(folder, {f"{self.name}.{f}": content for f, content in made.items()})
+        contents = {f"{self.name}.{f}": content for f, content in made.items()}
+        return export.write(folder, contents, self.provenance)
 
     def svg(self, width: float = paper.FULL) -> str:
         """The figure as SVG, ``width`` millimetres wide."""
@@ -130,7 +133,7 @@ class Figure:
 
     def digest(self) -> str:
         """SHA-256 of words, data and panels: equal figures have equal ones."""
-        return hashlib.sha256(self.json().encode("utf-8")).hexdigest()
+        return _digest(self.json())
 
     def csv(self) -> str:
         """The drawn data as CSV, provenance in the first line; numbers read back exactly."""
@@ -190,6 +193,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _compact(value: Any) -> str:

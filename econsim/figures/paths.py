@@ -120,7 +120,6 @@ def compose(
     rows: Sequence[Mapping[str, Any]],
     panels: Sequence[Any],
     note: str = "",
-    columns: int = 1,
 ) -> Figure:
     """A figure of a comparison with the words that all of them carry.
 
@@ -133,7 +132,6 @@ def compose(
         rows: the drawn data.
         panels: what is drawn.
         note: said before what every note says.
-        columns: panels side by side in print.
     """
     import pandas as pd
 
@@ -150,7 +148,6 @@ def compose(
         data=pd.DataFrame(list(rows)),
         provenance=provenance(comparison.b, comparison.a),
         panels=tuple(panels),
-        columns=columns,
     )
 
 
@@ -345,8 +342,15 @@ def prices(comparison: Comparison) -> Figure:
     here, there = (r.yearly("closed_price", year) for r in (comparison.a, comparison.b))
     dearer = estimate(100.0 * (here / there - 1.0), "percent")
     start, key = policy_start(comparison), arms(comparison)
-    of = {"panel": "difference", "scenario": comparison.a.scenario, "outcome": "closed_price"}
-    rows: list[dict[str, Any]] = tidy(of, [str(year)], [dearer])
+    scenario = f"{comparison.a.scenario} minus {comparison.b.scenario}"
+    rents = comparison.difference("rents_foreign", year)
+    rows: list[dict[str, Any]] = [
+        r
+        for name, gap in (("closed_price", dearer), ("rents_foreign", rents))
+        for r in tidy(
+            {"panel": "difference", "scenario": scenario, "outcome": name}, [str(year)], [gap]
+        )
+    ]
     panels: list[Any] = []
     ends = []
     for name, heading, smooth in (
@@ -365,7 +369,6 @@ def prices(comparison: Comparison) -> Figure:
             )
         )  # fmt: skip
         ends.append(f"{outcome(name).label}: {number(levels[0])} and {number(levels[1])} {unit}")
-    rents = comparison.difference("rents_foreign", year)
     dear = finding(dearer, "price of closed models", year)
     if abs(dearer.high - dearer.low) < 1e-9:
         # Luck does not reach the price: an interval without width tells nothing.
@@ -375,7 +378,7 @@ def prices(comparison: Comparison) -> Figure:
     return compose(
         comparison, "prices", found=found,
         subtitle="Price of closed models, multiple of reference, and payments above reference "
-        f"prices, {comparison.a.unit('rents_foreign')}",
+        f"prices, {rents.unit}",
         alt=f"Line charts of both scenarios. In {year}, {theirs} and {mine_title}: "
         f"{'; '.join(ends)}. Price of closed models: difference {told(dearer)}.",
         rows=rows, panels=panels,

@@ -104,7 +104,7 @@ def _outlines(path: str) -> Outlines:
 
 #: What the maps show: outcome, heading, subject of a sentence.
 _MAPS = (
-    ("survey_use", "AI use of firms with 10 or more persons, points", "AI use"),
+    ("survey_use", "AI use as surveyed (10+ persons), points", "AI use"),
     ("gdp_gain", "GDP, points of GDP without general-purpose AI", "GDP"),
 )
 
@@ -144,14 +144,19 @@ def member_states(comparison: Comparison) -> Figure:
         ordered = sorted(gaps.items(), key=lambda i: (i[1].mean, i[0]))
         listed = "; ".join(f"{sheet.states[c].name} {number(g)}" for c, g in ordered)
         clauses.append(
-            counted([(g, sheet.states[c].name) for c, g in gaps.items()], subject, "member states")
+            counted(
+                [(g, sheet.states[c].name) for c, g in gaps.items()],
+                subject,
+                "member state",
+                "member states",
+            )
         )
         alts.append(f"{heading}, from least to most: {listed}")
     return compose(
         comparison, "member_states", found=f"in {year}, {'; '.join(clauses)}",
         subtitle=f"Paired differences by member state, percentage points, December {year}",
         alt=f"Two maps of the European Union. {'. '.join(alts)}.",
-        rows=rows, panels=panels, columns=2,
+        rows=rows, panels=panels,
         note="Grey: the interval holds zero; of 27 about one is clear by chance. "
         "Structures of member states are "
         "derived from few published figures: patterns, not country studies. Map: "
@@ -176,7 +181,9 @@ def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) ->
     digits = max(0, 1 - math.floor(math.log10(reach))) if reach > 0.0 else 0
     edges = (-reach, 0.0, reach) if reach > 0.0 else (0.0,)
     ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in edges)
-    return Map(heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference")
+    return Map(
+        heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference", height=320.0
+    )
 
 
 __all__ = ["Outlines", "Ring", "State", "member_states", "outlines"]

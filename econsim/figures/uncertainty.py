@@ -18,6 +18,7 @@ from econsim.figures.figure import Figure, provenance
 from econsim.figures.panels import (
     ACCENT,
     INK,
+    MUTED,
     Bar,
     Bars,
     Contour,
@@ -28,7 +29,7 @@ from econsim.figures.panels import (
     Rows,
 )
 from econsim.figures.paths import CLOSED, compose, tidy, told
-from econsim.figures.studies import Words, source_of_study
+from econsim.figures.studies import Words, source_of_study, subtitle_of_study
 from econsim.figures.words import (
     CONDITIONAL,
     PERSONS,
@@ -47,7 +48,7 @@ from econsim.figures.words import (
 from econsim.results import Comparison, Estimate, ResultsError, compare, outcome
 
 #: Colours of less and of more.
-LESS, MORE = CLOSED, "#1F6C9B"
+LESS, MORE = CLOSED, "#1B4F72"
 
 
 # --- kinds of uncertainty -------------------------------------------------------------------------
@@ -102,7 +103,8 @@ def kinds_of_uncertainty(
         raise ResultsError("give spreads of an ensemble (econsim run --ensemble)")
     year = last_year(comparison.a)
     rows: list[dict[str, Any]] = []
-    panels, clauses, alts = [], [], []
+    panels, alts = [], []
+    verdict = ""
     for s in spreads:
         low, middle, high = s.parameters
         label = s.label.replace("10-249", PERSONS["10-249"])
@@ -130,17 +132,8 @@ def kinds_of_uncertainty(
             Rows(f"{label}, {_short_unit(s.unit)}", s.unit, tuple(drawn_rows),
                  height=24.0 * len(drawn_rows))
         )  # fmt: skip
-        everything = [*s.noise, *s.parameters, *s.structure.values()]
-        known = [v for v in everything if math.isfinite(v)]
-        holds = min(known) <= 0.0 <= max(known)
-        sign = "lower" if max(known) < 0.0 else "higher"
-        clauses.append(
-            f"{label}: no difference under any kind"
-            if not any(known)
-            else f"{label}: of either sign"
-            if holds
-            else f"{label}: {sign} under every kind"
-        )
+        if s.label == "GDP" or not verdict:
+            verdict = _verdict(s, label, scale)
         alts.append(
             f"{s.label}, {s.unit}: luck {_span(*s.noise, scale)}, parameters "
             f"{_span(low, high, scale)}, structure "
@@ -148,8 +141,9 @@ def kinds_of_uncertainty(
         )
     return compose(
         comparison, "kinds_of_uncertainty",
-        found=f"{'; '.join(clauses)} of uncertainty in {year}",
-        subtitle=f"Paired differences in {year} with three kinds of uncertainty kept apart",
+        found=f"in {year}, {verdict}",
+        subtitle=f"Paired differences in {year} with three kinds of uncertainty kept apart: "
+        + "; ".join(f"{p.heading.partition(',')[0]}, {p.unit}" for p in panels[:2]),
         alt=f"Rows with ranges. {'. '.join(alts)}.",
         rows=rows, panels=panels,
         note=f"Luck: 80 % of single runs at one parameter set. Parameters: middle 80 % of "
@@ -158,15 +152,33 @@ def kinds_of_uncertainty(
     )  # fmt: skip
 
 
+def _verdict(s: Spread, label: str, decimals: int) -> str:
+    """What holds of an effect under every kind of uncertainty."""
+    low, _, high = s.parameters
+    known = [v for v in (*s.noise, low, high, *s.structure.values()) if math.isfinite(v)]
+    if not any(known):
+        return f"no difference in {label} under any kind of uncertainty"
+    reach = amount(_span(low, high, decimals), s.unit)
+    if min(known) <= 0.0 <= max(known):
+        return f"no clear difference in {label}: {reach} over parameter sets"
+    way = "lower" if max(known) < 0.0 else "higher"
+    return f"{label} {way} under every kind of uncertainty: {reach} over parameter sets"
+
+
 def _short_unit(unit: str) -> str:
     return "percentage points" if unit.startswith("percentage points") else unit.partition(",")[0]
 
 
 def _digits(values: Sequence[float]) -> int:
-    """Decimals that show a spread of values with two digits."""
+    """Decimals that show a spread of values with two digits, and none but zero as zero."""
     known = [v for v in values if math.isfinite(v)]
     reach = max(max(known) - min(known), 0.02 * max(abs(v) for v in known)) if known else 0.0
-    return min(max(0, 1 - math.floor(math.log10(reach))), 6) if reach > 0.0 else 0
+    if not reach > 0.0:
+        return 0
+    decimals = min(max(0, 1 - math.floor(math.log10(reach))), 6)
+    while decimals < 8 and any(v != 0.0 and round(v, decimals) == 0.0 for v in known):
+        decimals += 1
+    return decimals
 
 
 def _plain(value: float, decimals: int) -> str:
@@ -284,17 +296,14 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
         ResultsError: no whole grid.
     """
     places = {(p.dissimilarity, p.open_share): p for p in points}
-    across, up = sorted({s for _, s in places}), sorted({d for d, _ in places})
-    if len(across) < 2 or len(up) < 2 or len(places) != len(across) * len(up):
-        raise ResultsError("contours need comparisons on a whole grid of lambda and open share")
+    if not places:
+        raise ResultsError(_NO_GRID)
     main = points[0].comparison
     year = last_year(main.a)
     rows: list[dict[str, Any]] = []
-    panels, clauses, alts = [], [], []
-    mark = _prior_mark(priors, across, up)
+    clauses, alts = [], []
     for name, by, group, words in GRID_OUTCOMES:
         gaps = {k: p.comparison.difference(name, year, by, group) for k, p in places.items()}
-        means = [[gaps[d, s].mean for s in across] for d in up]
         for (d, s), gap in gaps.items():
             fixed = {"outcome": name, "group": group, "label": words, "lambda": d, "open_share": s}
             rows += tidy(fixed, [str(year)], [gap])
@@ -308,16 +317,7 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
             f"{100 * least[0][1]:g} % to {told(most[1])} at lambda {most[0][0]:g} and open share "
             f"{100 * most[0][1]:g} %; the interval holds zero at {unclear} of {len(gaps)} points"
         )
-        panels.append(
-            Contour(
-                f"{words}, {_short_unit(unit)}", unit, tuple(100.0 * s for s in across),
-                tuple(up), tuple(tuple(m) for m in means), _levels(means),
-                "Share of users on open models in 2024, %", "λ (dissimilarity of options)",
-                (mark,), height=260.0,
-            )
-        )  # fmt: skip
-    (bottom, _, above), (left, _, right) = priors["lambda"], priors["open_share"]
-    believed = f"λ {bottom:.2g} to {above:.2g}, open share {100 * left:.0f} to {100 * right:.0f} %"
+    panels = _contours(rows, priors)
     flat = all(r["mean"] == 0.0 for r in rows)
     found = (
         f"no difference in {year} at any lambda and open share"
@@ -326,13 +326,73 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
     )
     return compose(
         main, "joint_contour", found=found,
-        subtitle=f"Paired differences in {year}, use in percentage points and GDP in "
-        f"{main.a.unit('gdp')}, over the two numbers that data on use do not identify",
+        subtitle=f"Paired differences in {year} (AI use: percentage points of firms; GDP: "
+        f"{panels[-1].unit}) over the two numbers that data on use do not identify",
         alt=f"Contour maps. {'. '.join(alts)}.",
         rows=rows, panels=panels,
-        note=f"Lines between the {len(places)} places that were run are interpolated. Point: "
-        f"default; box: middle 80 % of the prior ({believed}), within what was run.",
+        note=_contour_note(len(places), priors),
     )  # fmt: skip
+
+
+def surface_contour(
+    points: Sequence[Mapping[str, Any]], words: Words, priors: Mapping[str, Prior] = PRIORS
+) -> Figure:
+    """Differences of a study over lambda and the open share as contours, priors marked.
+
+    Args:
+        points: rows as for :func:`econsim.figures.surface`.
+        words: of the figure.
+        priors: as for :func:`joint_contour`.
+
+    Raises:
+        ResultsError: no whole grid.
+    """
+    panels = _contours(points, priors)
+    parts = [
+        f"{p.heading}: {minus(f'{np.min(p.values):.3g}')} to {minus(f'{np.max(p.values):.3g}')}"
+        for p in panels
+    ]
+    places = len({(r["lambda"], r["open_share"]) for r in points})
+    return _of_study(
+        "surface_contour", points, words, panels=panels,
+        alt=f"Contour maps of differences by lambda and open share. {'; '.join(parts)}.",
+        more=f" {_contour_note(places, priors)}",
+    )  # fmt: skip
+
+
+_NO_GRID = "contours need comparisons on a whole grid of lambda and open share"
+
+
+def _contours(rows: Sequence[Mapping[str, Any]], priors: Mapping[str, Prior]) -> list[Contour]:
+    """One contour map for each outcome of rows over both axes."""
+    panels = []
+    for name in dict.fromkeys(r["outcome"] for r in rows):
+        cells = {(r["lambda"], r["open_share"]): r for r in rows if r["outcome"] == name}
+        across, up = sorted({s for _, s in cells}), sorted({d for d, _ in cells})
+        if len(across) < 2 or len(up) < 2 or len(cells) != len(across) * len(up):
+            raise ResultsError(_NO_GRID)
+        means = tuple(tuple(float(cells[d, s]["mean"]) for s in across) for d in up)
+        if not np.isfinite(means).all():
+            raise ResultsError(_NO_GRID)
+        one = next(iter(cells.values()))
+        panels.append(
+            Contour(
+                f"{one['label']}, {_short_unit(one['unit'])}", one["unit"],
+                tuple(100.0 * s for s in across), tuple(up), means, _levels(means),
+                "Share of users on open models in 2024, %", "λ (dissimilarity of options)",
+                (_prior_mark(priors, across, up),), height=260.0,
+            )
+        )  # fmt: skip
+    return panels
+
+
+def _contour_note(places: int, priors: Mapping[str, Prior]) -> str:
+    (bottom, _, top), (left, _, right) = priors["lambda"], priors["open_share"]
+    return (
+        f"Lines between the {places} places that were run are interpolated. Point: default; box: "
+        f"middle 80 % of the prior (λ {bottom:.2g} to {top:.2g}, open share {100 * left:.0f} to "
+        f"{100 * right:.0f} %), within what was run."
+    )
 
 
 def _prior_mark(priors: Mapping[str, Prior], across: Sequence[float], up: Sequence[float]) -> Place:
@@ -366,7 +426,7 @@ def _of_study(
     return Figure(
         name=name,
         title=words.title,
-        subtitle=words.caution + words.subtitle,
+        subtitle=subtitle_of_study(words),
         alt=f"{words.caution}{alt}",
         note=f"{words.caution}{words.note}{more} {CONDITIONAL}",
         source=source_of_study(words),
@@ -492,6 +552,8 @@ def tornado(name: str, swings: Sequence[Swing], centre: float, unit: str, words:
         for side, at, value in (("low", s.at_low, s.low), ("high", s.at_high, s.high)):
             rows.append({"label": s.factor, "side": side, "factor_at": at, "unit": unit,
                          "mean": value, "clear": s.clear})  # fmt: skip
+    rows.append({"label": "all points", "side": "mean", "factor_at": math.nan, "unit": unit,
+                 "mean": centre, "clear": True})  # fmt: skip
     listed = "; ".join(
         f"{s.factor}: {_plain(s.low, scale)} at {s.at_low:.3g}, {_plain(s.high, scale)} at "
         f"{s.at_high:.3g}{'' if s.clear else ' (not clear)'}"
@@ -518,7 +580,7 @@ class Predicted:
 
     Attributes:
         label: of the figure.
-        median, low, high: predicted, with the 80 % band.
+        median, low, high: predicted, with the 80 % band (NaN: none).
         observed: what was observed.
         fitted: whether it was seen in fitting (then it tests nothing).
     """
@@ -543,16 +605,20 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
     dots = []
     for p in figures:
         inside = p.low <= p.observed <= p.high
+        colour = MUTED if p.fitted else ACCENT if inside else CLOSED
         rows.append(
             {"label": p.label, "fitted": p.fitted, "unit": unit, "observed": p.observed,
-             "mean": p.median, "low": p.low, "high": p.high, "inside": inside}
+             "mean": p.median, "low": p.low, "high": p.high, "inside": inside,
+             "error": abs(p.median - p.observed)}
         )  # fmt: skip
         dots.append(
             Dot(p.label, p.observed, p.median, y_low=p.low, y_high=p.high, hollow=p.fitted,
-                colour=ACCENT if inside else CLOSED, text=p.label)
+                colour=colour, text="" if p.fitted else p.label)
         )  # fmt: skip
     listed = "; ".join(
-        f"{p.label}: predicted {p.median:.1f} ({p.low:.1f} to {p.high:.1f}), observed "
+        f"{p.label}: fitted {p.median:.1f}, observed {p.observed:.1f}"
+        if p.fitted
+        else f"{p.label}: predicted {p.median:.1f} ({p.low:.1f} to {p.high:.1f}), observed "
         f"{p.observed:.1f}"
         for p in figures
     )
@@ -562,7 +628,8 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
             Points(
                 f"Predicted against observed, {unit}", unit, tuple(dots), f"Observed, {unit}",
                 f"Predicted, {unit}", diagonal=True,
-                key=(("inside the 80 % band", ACCENT), ("outside", CLOSED)),
+                key=(("predicted, inside the 80 % band", ACCENT), ("outside", CLOSED))
+                + ((("fitted (rings)", MUTED),) if any(p.fitted for p in figures) else ()),
             ),
         ),
     )  # fmt: skip
@@ -581,6 +648,7 @@ __all__ = [
     "kinds_of_uncertainty",
     "policy_ranking",
     "scorecard",
+    "surface_contour",
     "tornado",
     "waterfall",
 ]

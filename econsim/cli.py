@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from econsim.experiments.scoring import Score
     from econsim.experiments.store import Store
     from econsim.experiments.study import ExecutorFile
+    from econsim.figures import Figure
     from econsim.findings import Finding
     from econsim.results import Comparison, Results
     from econsim.scenario import Scenario
@@ -1021,6 +1022,180 @@ def emulate(
     if preview is not None:
         _say(f"{fitted.outcome} there: {preview[0]:.4g} ({preview[1]:.4g} to {preview[2]:.4g}) "
              f"{fitted.unit}; a preview, not a run")  # fmt: skip
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+@app.command("figures")
+def figures_(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[A B | STORE | RESULTS]",
+            help="two scenarios (A minus B, run now), a run store, or a folder of results "
+            "(default: the results that come with econsim)",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="folder for the files")] = Path("figures"),
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", help="svg, png, pdf, html, csv, json; several times (default: all)"
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="name of a figure; several times")
+    ] = None,
+    region: Annotated[
+        str, typer.Option("--region", help="EU27 or US, of the results that come with econsim")
+    ] = "EU27",
+    half: Annotated[
+        bool, typer.Option("--half", help="78 instead of 160 millimetres wide")
+    ] = False,
+    firms: Firms = None,
+    replicates: Replicates = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    allow_incomplete: AllowIncomplete = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw every figure that results allow, for print and as data, and name those they do not.
+
+    Files of the same figure of the same scenarios are replaced; no other file is touched.
+    """
+    from econsim.figures import export, paper
+
+    kinds = export.formats_named([k for f in formats or () for k in f.split(",")] or export.FORMATS)
+    _check_writable(out)
+    groups = _figure_groups(
+        places or [], region, _rows(firms), replicates, _seed(seed), workers, allow_incomplete
+    )
+    chosen = {folder: _chosen(drawn, reasons, only) for folder, drawn, reasons in groups}
+    written: list[str] = []
+    count = sum(len(drawn) for drawn, _ in chosen.values())
+    with _progress("drawing") as report:
+        for folder, (drawn, _) in chosen.items():
+            for figure in drawn:
+                files = figure.save(out / folder, kinds, paper.HALF if half else paper.FULL)
+                written += map(str, files)
+                if report is not None:
+                    report(len(written) / (count * len(kinds)))
+    missing = {
+        f"{folder}/{name}" if folder else name: why
+        for folder, (_, reasons) in chosen.items()
+        for name, why in reasons.items()
+    }
+    if as_json:
+        _say(json.dumps({"written": written, "not_drawn": missing}, indent=1))
+        return
+    for folder, (drawn, _) in chosen.items():
+        for figure in drawn:
+            _say(f"{out / folder / figure.name}.{{{','.join(kinds)}}}\n  {figure.title}")
+    for name, why in missing.items():
+        _say(f"not drawn: {name}: {why}")
+    if missing and not places:
+        here = "us" if region == "US" else "eu"
+        _say(f"a run of its own draws more: econsim figures {here}-restrictive {here}-diverse")
+
+
+#: Name of a folder, figures, and the reasons why others cannot be drawn.
+FigureGroup = tuple[str, "list[Figure]", dict[str, str]]
+
+
+def _figure_groups(
+    places: Sequence[str],
+    region: str,
+    rows: int | str | None,
+    replicates: int | None,
+    seed: int | None,
+    workers: int | None,
+    allow_incomplete: bool,
+) -> list[FigureGroup]:
+    """Figures of what is named, one group a comparison."""
+    from econsim import figures, findings
+    from econsim.app import shipped
+    from econsim.experiments import headline
+    from econsim.experiments.simulation import simulate
+    from econsim.experiments.store import Store
+    from econsim.results import DEFAULT_SET, ResultsError, load
+    from econsim.results import compare as pair
+
+    if not places:
+        if region not in HEADLINE_REGIONS:
+            raise ResultsError(f"--region '{region}' is neither {' nor '.join(HEADLINE_REGIONS)}")
+        found = shipped.load(region)
+        for reason in found.reasons:
+            logger.warning("the results that come with econsim are not of this version: %s", reason)
+        return [("", *figures.of_comparison(found.comparison, found.points))]
+    if len(places) == 2:
+        group = _load_all(places[::-1], None)
+        with _progress(f"running {', '.join(places)}") as report:
+            second, first = simulate(
+                *group, rows=rows, replicates=replicates, seed=seed, workers=workers,
+                progress=report,
+            )  # fmt: skip
+        return [("", *figures.of_comparison(pair(first, second)))]
+    folder = Path(places[0])
+    if len(places) > 2 or not folder.is_dir():
+        raise ResultsError(
+            f"'{' '.join(places)}': give two scenarios, or one folder of results or of a study"
+        )
+    if not (folder / "results.parquet").exists():
+        with _progress("analysing") as report:
+            answer = findings.answer(
+                Store.open(folder), allow_incomplete=allow_incomplete, progress=report
+            )
+        return [("", list(answer.figures), {})]
+    sets: dict[str, list[Results]] = {}
+    for result in load(folder):
+        sets.setdefault(result.parameter_set, []).append(result)
+    baseline, *others = sets.get(DEFAULT_SET, next(iter(sets.values())))
+    _tell_version(baseline)
+    if not others:
+        return [("", [figures.adoption_by_size(baseline)], {
+            "gdp_effect": "compares two scenarios, and the folder holds one",
+        })]  # fmt: skip
+    made = []
+    comparisons = [pair(other, baseline) for other in others]
+    for number, comparison in enumerate(comparisons, start=1):
+        points = headline.grid_points(sets, number)
+        rest = [c for c in comparisons if c is not comparison]
+        name = comparison.a.scenario if len(comparisons) > 1 else ""
+        made.append((name, *figures.of_comparison(comparison, points, others=rest)))
+    return made
+
+
+#: Regions whose results come with econsim.
+HEADLINE_REGIONS = ("EU27", "US")
+
+
+def _tell_version(result: Results) -> None:
+    """Says when results are of another version; figures show them as they are."""
+    made = result.manifest.get("econsim")
+    if made != econsim.__version__:
+        logger.warning("these results were made by econsim %s, not by this version", made)
+
+
+def _chosen(
+    drawn: Sequence[Figure], reasons: dict[str, str], only: Sequence[str] | None
+) -> tuple[list[Figure], dict[str, str]]:
+    """The figures asked for; one that cannot be drawn, or is unknown, is an error."""
+    import difflib
+
+    from econsim.results import ResultsError
+
+    if not only:
+        return list(drawn), reasons
+    have = {f.name: f for f in drawn}
+    for name in only:
+        if name in reasons:
+            raise ResultsError(f"figure '{name}' cannot be drawn: {reasons[name]}")
+        if name not in have:
+            close = difflib.get_close_matches(name, [*have, *reasons], n=1, cutoff=0.4)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise ResultsError(f"there is no figure '{name}'{hint}")
+    return [have[name] for name in dict.fromkeys(only)], {}
 
 
 # --- scenarios and parameters ------------------------------------------------------------------

@@ -255,7 +255,13 @@ def test_the_line_ends_at_the_mean_of_the_last_year() -> None:
 
 def test_csv_and_json_hold_the_data_exactly() -> None:
     for figure in every_figure():
-        read = list(csv.DictReader(io.StringIO(figure.csv())))
+        first, _, table = figure.csv().partition("\n")
+        assert first.startswith("# econsim provenance: {")
+        read = list(csv.DictReader(io.StringIO(table)))
+        pd.testing.assert_frame_equal(
+            pd.read_csv(io.StringIO(figure.csv()), comment="#"),
+            pd.read_csv(io.StringIO(table)),
+        )
         for column in ("mean", "low", "high"):
             assert [float(row[column]) for row in read] == list(figure.data[column])
         content = json.loads(figure.json())

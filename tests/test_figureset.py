@@ -437,11 +437,20 @@ def test_the_scorecard_shows_predictions_against_what_came() -> None:
     (panel,) = figure.panels
     assert isinstance(panel, Points) and panel.diagonal
     held = data.held_out()
-    held = held[held["indicator"] == "ai_use"]
-    assert sorted(d.x for d in panel.dots) == sorted(held["value"])
-    inside = int(figure.data["inside"].sum())
+    held = held[(held["indicator"] == "ai_use") & (held["size_class"] != "10+")]
+    predicted = figure.data[~figure.data["fitted"]]
+    assert sorted(predicted["observed"]) == sorted(held["value"])
+    inside = int(predicted["inside"].sum())
     assert f"{inside} of {len(held)} observed figures inside" in figure.title
-    error = (figure.data["mean"] - figure.data["observed"]).abs().max()
-    assert f"largest miss {error:.1f}" in figure.title
-    for dot in panel.dots:
-        assert numbers(figure.alt).count(round(dot.x, 1)) >= 1
+    assert f"largest miss {predicted['error'].max():.1f}" in figure.title
+    fitted = figure.data[figure.data["fitted"]]
+    assert len(fitted) == 9 and fitted["error"].max() < 3.0, "the default meets what it was fit to"
+    assert [d.hollow for d in panel.dots] == list(figure.data["fitted"])
+    assert not lint(figure)
+
+
+def test_a_study_on_a_whole_grid_is_a_contour(drawn: dict[str, figures.Figure]) -> None:
+    rows = drawn["joint_contour"].data.to_dict("records")
+    assert figures.surface_contour(rows, _words()).panels == drawn["joint_contour"].panels
+    with pytest.raises(ResultsError, match="whole grid"):
+        figures.surface_contour(rows[:-1], _words())

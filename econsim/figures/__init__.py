@@ -29,6 +29,7 @@ from econsim.figures.uncertainty import (
     kinds_of_uncertainty,
     policy_ranking,
     scorecard,
+    surface_contour,
     tornado,
     waterfall,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "short_title",
     "sovereignty",
     "surface",
+    "surface_contour",
     "titles",
     "tornado",
     "waterfall",

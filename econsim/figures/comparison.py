@@ -312,10 +312,8 @@ def _adoption_alt(comparison: Comparison, groups: Sequence[str], year: int) -> s
     for group in (*groups, HEADLINE_GROUP):
         here, there = comparison.level("use", year, "size_class", group)
         gap = comparison.difference("use", year, "size_class", group)
-        parts.append(
-            f"{PERSONS[group]}: {number(there)} % and {number(here)} %, difference {number(gap)} "
-            f"points ({interval(gap)})"
-        )
+        levels = "" if group == HEADLINE_GROUP else f"{number(there)} % and {number(here)} %, "
+        parts.append(f"{PERSONS[group]}: {levels}difference {number(gap)} points ({interval(gap)})")
     return (
         f"Line chart of AI use by size class, {FIRST_YEAR} to {year}, and of the difference "
         f"between scenarios. In December {year}, by persons engaged, "

@@ -113,8 +113,8 @@ def html(
     inline = re.sub(r'<metadata id="provenance">.*?</metadata>\n', "", inline, flags=re.DOTALL)
     return _PAGE.format(
         carrier=CARRIER,
-        # "</" would end the element; JSON may write it otherwise.
-        provenance=carried(certificate).replace("</", "<\\/"),
+        # "<" could end the element; JSON may write it otherwise.
+        provenance=carried(certificate).replace("<", "\\u003c"),
         drawing=inline.rstrip("\n"),
         table=_table(data),
         **{key: escape(text) for key, text in words.items()},
@@ -166,18 +166,21 @@ def _shown(value: float, error: float) -> str:
     return minus(f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}")
 
 
-def write(folder: str | Path, contents: Mapping[str, bytes]) -> list[Path]:
-    """Write files into a folder, made if need be; each appears whole or not at all.
+def write(
+    folder: str | Path, contents: Mapping[str, bytes], certificate: Mapping[str, Any]
+) -> list[Path]:
+    """Write files of a figure into a folder, made if need be; each appears whole or not at all.
 
-    A file of that name that econsim wrote is replaced; any other is left alone, and then nothing
-    is written.
+    A file of that name is replaced if it shows the same figure of the same scenarios; any other is
+    left alone, and then nothing is written.
 
     Args:
         folder: where to.
         contents: file name -> bytes.
+        certificate: provenance of the figure.
 
     Raises:
-        ResultsError: a name is taken by a file that does not come from econsim.
+        ResultsError: a name is taken by another file.
         OSError: the machine said no (permission, disk).
     """
     folder = Path(folder)
@@ -185,10 +188,15 @@ def write(folder: str | Path, contents: Mapping[str, bytes]) -> list[Path]:
         raise ResultsError(f"'{folder}' is a file, not a folder")
     for name in contents:
         path = folder / name
-        if path.exists() and not _ours(path):
+        if not path.exists():
+            continue
+        try:
+            other = subject(provenance_of(path))
+        except ResultsError:
+            other = "a file that econsim did not write"
+        if other != subject(certificate):
             raise ResultsError(
-                f"'{path}' exists and was not written by econsim: move it away, or choose another "
-                "folder"
+                f"'{path}' exists and shows {other}: move it away, or choose another folder"
             )
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -208,12 +216,13 @@ def write(folder: str | Path, contents: Mapping[str, bytes]) -> list[Path]:
     return written
 
 
-def _ours(path: Path) -> bool:
-    try:
-        provenance_of(path)
-    except (ResultsError, OSError):
-        return False
-    return True
+def subject(certificate: Mapping[str, Any]) -> str:
+    """What a figure is about, from its provenance: scenarios or a study."""
+    results = certificate.get("results")
+    if isinstance(results, list | tuple):
+        names = [str(r.get("scenario")) for r in results if isinstance(r, Mapping)]
+        return f"scenarios {', '.join(sorted(set(names)))}"
+    return f"study {certificate.get('name', '')}"
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -109,12 +109,13 @@ class Figure:
             formats, width: as for :meth:`files`.
 
         Raises:
-            ResultsError: an unknown format, or a name taken by a file that is not of econsim;
-                nothing is written.
+            ResultsError: an unknown format, or a name taken by a file that is not the same figure
+                of the same scenarios; nothing is written.
             OSError: the machine said no.
         """
         made = self.files(formats, width)
-        return export.write(folder, {f"{self.name}.{f}": content for f, content in made.items()})
+        contents = {f"{self.name}.{f}": content for f, content in made.items()}
+        return export.write(folder, contents, self.provenance)
 
     def svg(self, width: float = paper.FULL) -> str:
         """The figure as SVG, ``width`` millimetres wide."""

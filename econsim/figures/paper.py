@@ -1018,13 +1018,17 @@ def measure(figure: Drawable, width: float = FULL) -> Measured:
         figure: to draw.
         width: millimetres.
     """
+    import warnings
+
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import to_hex
     from matplotlib.font_manager import get_font
     from matplotlib.text import Text
 
-    with _style():
+    with _style(), warnings.catch_warnings():
+        # Words say themselves whether the font knows them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         drawn = _draw(figure, width)
         drawn.set_dpi(100)
         canvas = FigureCanvasAgg(drawn)

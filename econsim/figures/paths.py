@@ -120,7 +120,6 @@ def compose(
     rows: Sequence[Mapping[str, Any]],
     panels: Sequence[Any],
     note: str = "",
-    columns: int = 1,
 ) -> Figure:
     """A figure of a comparison with the words that all of them carry.
 
@@ -133,7 +132,6 @@ def compose(
         rows: the drawn data.
         panels: what is drawn.
         note: said before what every note says.
-        columns: panels side by side in print.
     """
     import pandas as pd
 
@@ -150,7 +148,6 @@ def compose(
         data=pd.DataFrame(list(rows)),
         provenance=provenance(comparison.b, comparison.a),
         panels=tuple(panels),
-        columns=columns,
     )
 
 

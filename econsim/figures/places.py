@@ -156,7 +156,7 @@ def member_states(comparison: Comparison) -> Figure:
         comparison, "member_states", found=f"in {year}, {'; '.join(clauses)}",
         subtitle=f"Paired differences by member state, percentage points, December {year}",
         alt=f"Two maps of the European Union. {'. '.join(alts)}.",
-        rows=rows, panels=panels, columns=2,
+        rows=rows, panels=panels,
         note="Grey: the interval holds zero; of 27 about one is clear by chance. "
         "Structures of member states are "
         "derived from few published figures: patterns, not country studies. Map: "
@@ -181,7 +181,9 @@ def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) ->
     digits = max(0, 1 - math.floor(math.log10(reach))) if reach > 0.0 else 0
     edges = (-reach, 0.0, reach) if reach > 0.0 else (0.0,)
     ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in edges)
-    return Map(heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference")
+    return Map(
+        heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference", height=320.0
+    )
 
 
 __all__ = ["Outlines", "Ring", "State", "member_states", "outlines"]

@@ -13,7 +13,7 @@ from typing import Any
 from econsim.figures.comparison import maps
 from econsim.figures.figure import Figure
 from econsim.figures.panels import Row, Rows
-from econsim.figures.words import CONDITIONAL, SOURCES
+from econsim.figures.words import CONDITIONAL, PLACES, SOURCES
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def rows(
     return Figure(
         name=name,
         title=words.title,
-        subtitle=words.caution + words.subtitle,
+        subtitle=subtitle_of_study(words),
         alt=f"{words.caution}Rows with ranges, {unit}. {listed}.",
         note=f"{words.caution}{words.note} {CONDITIONAL}",
         source=source_of_study(words),
@@ -84,7 +84,7 @@ def surface(name: str, points: Sequence[Mapping[str, Any]], words: Words) -> Fig
     return Figure(
         name=name,
         title=words.title,
-        subtitle=words.caution + words.subtitle,
+        subtitle=subtitle_of_study(words),
         alt=f"{words.caution}Tables of differences by lambda and open share. {'; '.join(parts)}.",
         note=f"{words.caution}{words.note} {CONDITIONAL}",
         source=source_of_study(words),
@@ -92,6 +92,13 @@ def surface(name: str, points: Sequence[Mapping[str, Any]], words: Words) -> Fig
         provenance=words.provenance,
         panels=maps(data),
     )
+
+
+def subtitle_of_study(words: Words) -> str:
+    """What a study's figure draws, and where."""
+    where = PLACES.get(words.region, words.region)
+    text = words.caution + words.subtitle
+    return text if where in text else f"{text.rstrip('. ')}; {where}."
 
 
 def source_of_study(words: Words) -> str:

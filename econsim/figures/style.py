@@ -79,15 +79,17 @@ def lint(figure: Figure, anew: Figure | None = None, width: float = paper.FULL) 
 
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?(?![\w])")
 #: What is counted, not measured.
-_COUNTED = "replicates?|firms|member states|sectors|size classes|points|places|futures|clear"
+_COUNTED = "replicates?|firms|member states|sectors|size classes|places|futures|clear|or more"
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def _words(figure: Figure) -> Iterator[Fault]:
     title = figure.title.strip()
-    nothing = re.search(r"\bno (clear |difference|one |factor|number)", title, re.IGNORECASE)
-    if not nothing and not _tokens(figure, title):
-        yield Fault("finding", f"'{title}' states no number and no 'no clear difference'")
+    words = r"\bno (clear |difference|one |factor|number)|\b(lower|higher|most|smallest)\b"
+    if not re.search(words, title, re.IGNORECASE) and not _tokens(figure, title):
+        yield Fault(
+            "finding", f"'{title}' states no number, no direction, no 'no clear difference'"
+        )
     text = figure.subtitle
     units = [str(u) for u in figure.data.get("unit", ()) if str(u) not in ("", "nan")]
     if units and not any(_said(unit, text) for unit in dict.fromkeys(units)):
@@ -132,10 +134,10 @@ def _tokens(figure: Figure, text: str) -> list[str]:
         if name:
             text = text.replace(name, " ")
     for group in sorted({*PERSONS.values(), *PERSONS, HEADLINE_GROUP}, key=len, reverse=True):
-        text = re.sub(rf"(?<![\d.]){re.escape(group)}(?= (persons|or)|:|\)|;|,| and)", " ", text)
+        text = re.sub(rf"(?<![\d.]){re.escape(group)}(?= (persons|or)|:|\)|;|,| and|$)", " ", text)
     text = re.sub(r"\b(80|90|95) % (interval|band)", " ", text)
     text = re.sub(r"\b\d[\d,]* of (the )?[\d,]+\b|\bn = [\d,]+", " ", text)
-    text = re.sub(rf"\b[\d,]+ ({_COUNTED})\b", " ", text)
+    text = re.sub(rf"(?<![\d.,])[\d,]+ ({_COUNTED})\b", " ", text)
     text = re.sub(r"(?<!\d)(?:19|20)\d\d(-\d\d)?(?!\d|\.\d)", " ", text)
     return _NUMBER.findall(text)
 
@@ -186,8 +188,7 @@ def _numbers(figure: Figure) -> Iterator[Fault]:
             step = 10.0 ** -len(after)
             near = np.abs(sizes - value) <= 0.5 * step + 1e-9 * max(1.0, value)
             if not near.any():
-                if where != "panel":
-                    yield Fault("number", f"{token} in the {where} is not in the data: '{text}'")
+                yield Fault("number", f"{token} in the {where} is not in the data: '{text}'")
             elif not (digits[near] >= len(after)).any():
                 yield Fault("digits", f"{token} in '{text}': its error allows fewer digits")
 

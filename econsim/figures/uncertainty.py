@@ -18,6 +18,7 @@ from econsim.figures.figure import Figure, provenance
 from econsim.figures.panels import (
     ACCENT,
     INK,
+    MUTED,
     Bar,
     Bars,
     Contour,
@@ -28,7 +29,7 @@ from econsim.figures.panels import (
     Rows,
 )
 from econsim.figures.paths import CLOSED, compose, tidy, told
-from econsim.figures.studies import Words, source_of_study
+from econsim.figures.studies import Words, source_of_study, subtitle_of_study
 from econsim.figures.words import (
     CONDITIONAL,
     PERSONS,
@@ -295,17 +296,14 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
         ResultsError: no whole grid.
     """
     places = {(p.dissimilarity, p.open_share): p for p in points}
-    across, up = sorted({s for _, s in places}), sorted({d for d, _ in places})
-    if len(across) < 2 or len(up) < 2 or len(places) != len(across) * len(up):
-        raise ResultsError("contours need comparisons on a whole grid of lambda and open share")
+    if not places:
+        raise ResultsError(_NO_GRID)
     main = points[0].comparison
     year = last_year(main.a)
     rows: list[dict[str, Any]] = []
-    panels, clauses, alts = [], [], []
-    mark = _prior_mark(priors, across, up)
+    clauses, alts = [], []
     for name, by, group, words in GRID_OUTCOMES:
         gaps = {k: p.comparison.difference(name, year, by, group) for k, p in places.items()}
-        means = [[gaps[d, s].mean for s in across] for d in up]
         for (d, s), gap in gaps.items():
             fixed = {"outcome": name, "group": group, "label": words, "lambda": d, "open_share": s}
             rows += tidy(fixed, [str(year)], [gap])
@@ -319,16 +317,7 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
             f"{100 * least[0][1]:g} % to {told(most[1])} at lambda {most[0][0]:g} and open share "
             f"{100 * most[0][1]:g} %; the interval holds zero at {unclear} of {len(gaps)} points"
         )
-        panels.append(
-            Contour(
-                f"{words}, {_short_unit(unit)}", unit, tuple(100.0 * s for s in across),
-                tuple(up), tuple(tuple(m) for m in means), _levels(means),
-                "Share of users on open models in 2024, %", "λ (dissimilarity of options)",
-                (mark,), height=260.0,
-            )
-        )  # fmt: skip
-    (bottom, _, above), (left, _, right) = priors["lambda"], priors["open_share"]
-    believed = f"λ {bottom:.2g} to {above:.2g}, open share {100 * left:.0f} to {100 * right:.0f} %"
+    panels = _contours(rows, priors)
     flat = all(r["mean"] == 0.0 for r in rows)
     found = (
         f"no difference in {year} at any lambda and open share"
@@ -341,9 +330,69 @@ def joint_contour(points: Sequence[Point], priors: Mapping[str, Prior] = PRIORS)
         f"{panels[-1].unit}) over the two numbers that data on use do not identify",
         alt=f"Contour maps. {'. '.join(alts)}.",
         rows=rows, panels=panels,
-        note=f"Lines between the {len(places)} places that were run are interpolated. Point: "
-        f"default; box: middle 80 % of the prior ({believed}), within what was run.",
+        note=_contour_note(len(places), priors),
     )  # fmt: skip
+
+
+def surface_contour(
+    points: Sequence[Mapping[str, Any]], words: Words, priors: Mapping[str, Prior] = PRIORS
+) -> Figure:
+    """Differences of a study over lambda and the open share as contours, priors marked.
+
+    Args:
+        points: rows as for :func:`econsim.figures.surface`.
+        words: of the figure.
+        priors: as for :func:`joint_contour`.
+
+    Raises:
+        ResultsError: no whole grid.
+    """
+    panels = _contours(points, priors)
+    parts = [
+        f"{p.heading}: {minus(f'{np.min(p.values):.3g}')} to {minus(f'{np.max(p.values):.3g}')}"
+        for p in panels
+    ]
+    places = len({(r["lambda"], r["open_share"]) for r in points})
+    return _of_study(
+        "surface_contour", points, words, panels=panels,
+        alt=f"Contour maps of differences by lambda and open share. {'; '.join(parts)}.",
+        more=f" {_contour_note(places, priors)}",
+    )  # fmt: skip
+
+
+_NO_GRID = "contours need comparisons on a whole grid of lambda and open share"
+
+
+def _contours(rows: Sequence[Mapping[str, Any]], priors: Mapping[str, Prior]) -> list[Contour]:
+    """One contour map for each outcome of rows over both axes."""
+    panels = []
+    for name in dict.fromkeys(r["outcome"] for r in rows):
+        cells = {(r["lambda"], r["open_share"]): r for r in rows if r["outcome"] == name}
+        across, up = sorted({s for _, s in cells}), sorted({d for d, _ in cells})
+        if len(across) < 2 or len(up) < 2 or len(cells) != len(across) * len(up):
+            raise ResultsError(_NO_GRID)
+        means = tuple(tuple(float(cells[d, s]["mean"]) for s in across) for d in up)
+        if not np.isfinite(means).all():
+            raise ResultsError(_NO_GRID)
+        one = next(iter(cells.values()))
+        panels.append(
+            Contour(
+                f"{one['label']}, {_short_unit(one['unit'])}", one["unit"],
+                tuple(100.0 * s for s in across), tuple(up), means, _levels(means),
+                "Share of users on open models in 2024, %", "λ (dissimilarity of options)",
+                (_prior_mark(priors, across, up),), height=260.0,
+            )
+        )  # fmt: skip
+    return panels
+
+
+def _contour_note(places: int, priors: Mapping[str, Prior]) -> str:
+    (bottom, _, top), (left, _, right) = priors["lambda"], priors["open_share"]
+    return (
+        f"Lines between the {places} places that were run are interpolated. Point: default; box: "
+        f"middle 80 % of the prior (λ {bottom:.2g} to {top:.2g}, open share {100 * left:.0f} to "
+        f"{100 * right:.0f} %), within what was run."
+    )
 
 
 def _prior_mark(priors: Mapping[str, Prior], across: Sequence[float], up: Sequence[float]) -> Place:
@@ -377,7 +426,7 @@ def _of_study(
     return Figure(
         name=name,
         title=words.title,
-        subtitle=words.caution + words.subtitle,
+        subtitle=subtitle_of_study(words),
         alt=f"{words.caution}{alt}",
         note=f"{words.caution}{words.note}{more} {CONDITIONAL}",
         source=source_of_study(words),
@@ -531,7 +580,7 @@ class Predicted:
 
     Attributes:
         label: of the figure.
-        median, low, high: predicted, with the 80 % band.
+        median, low, high: predicted, with the 80 % band (NaN: none).
         observed: what was observed.
         fitted: whether it was seen in fitting (then it tests nothing).
     """
@@ -556,6 +605,7 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
     dots = []
     for p in figures:
         inside = p.low <= p.observed <= p.high
+        colour = MUTED if p.fitted else ACCENT if inside else CLOSED
         rows.append(
             {"label": p.label, "fitted": p.fitted, "unit": unit, "observed": p.observed,
              "mean": p.median, "low": p.low, "high": p.high, "inside": inside,
@@ -563,10 +613,12 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
         )  # fmt: skip
         dots.append(
             Dot(p.label, p.observed, p.median, y_low=p.low, y_high=p.high, hollow=p.fitted,
-                colour=ACCENT if inside else CLOSED, text=p.label)
+                colour=colour, text="" if p.fitted else p.label)
         )  # fmt: skip
     listed = "; ".join(
-        f"{p.label}: predicted {p.median:.1f} ({p.low:.1f} to {p.high:.1f}), observed "
+        f"{p.label}: fitted {p.median:.1f}, observed {p.observed:.1f}"
+        if p.fitted
+        else f"{p.label}: predicted {p.median:.1f} ({p.low:.1f} to {p.high:.1f}), observed "
         f"{p.observed:.1f}"
         for p in figures
     )
@@ -576,7 +628,8 @@ def scorecard(figures: Sequence[Predicted], unit: str, words: Words) -> Figure:
             Points(
                 f"Predicted against observed, {unit}", unit, tuple(dots), f"Observed, {unit}",
                 f"Predicted, {unit}", diagonal=True,
-                key=(("inside the 80 % band", ACCENT), ("outside", CLOSED)),
+                key=(("predicted, inside the 80 % band", ACCENT), ("outside", CLOSED))
+                + ((("fitted (rings)", MUTED),) if any(p.fitted for p in figures) else ()),
             ),
         ),
     )  # fmt: skip
@@ -595,6 +648,7 @@ __all__ = [
     "kinds_of_uncertainty",
     "policy_ranking",
     "scorecard",
+    "surface_contour",
     "tornado",
     "waterfall",
 ]

@@ -83,10 +83,11 @@ def minus(text: str) -> str:
 def decimals(value: Estimate) -> int:
     """Digits after the point: down to the first digit of the error, and no clear zero."""
     error = value.half_width if math.isfinite(value.low) else abs(value.mean) / 100.0
-    if not error > 1e-9 * abs(value.mean):  # no error, or rounding
+    known = [abs(v) for v in (value.mean, value.low, value.high) if math.isfinite(v)]
+    if max(known, default=0.0) < 1e-9:
+        return 0  # what floating point leaves of a zero
+    if not error > 1e-9 * abs(value.mean):
         error = abs(value.mean) / 100.0
-    if max((abs(v) for v in (value.mean, value.low, value.high) if v == v), default=0.0) < 5e-9:
-        return 0  # nothing but rounding
     places = min(max(0, -math.floor(math.log10(error))), 8) if error > 0.0 else 0
     clear = not holds_zero(value)
     while (
@@ -206,7 +207,7 @@ def note_of(results: Results) -> str:
 
 def clipped(name: str, length: int = 24) -> str:
     """A name that fits a heading."""
-    return name if len(name) <= length else f"{name[: length - 1]}…"
+    return name if len(name) <= length else f"{name[: length - 1].rstrip(' ,;:')}…"
 
 
 def lines_of(comparison: Comparison) -> str:

@@ -164,6 +164,7 @@ def picture(page: Any, path: Path, width: int) -> None:
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": int(height) + 20})
     page.wait_for_timeout(700)
+    settle(page)  # charts that came into view are drawn now
     page.screenshot(path=path)
     page.set_viewport_size({"width": width, "height": WIDTHS.get(width, 900)})
 

@@ -101,7 +101,7 @@ def _tell(story: Story) -> None:
     for life, words in zip(story.lives, ("In the baseline", "Under the policy"), strict=True):
         st.markdown(f"**{words} ({life.scenario})**: {biography(life, story)}")
     if any(life.evaluations for life in story.lives):
-        exhibits.show(exhibits.Exhibit(figure(story)), "story")
+        exhibits.show_all([exhibits.Exhibit(figure(story))], "story")
     for life in story.lives:
         st.markdown(f"### What it weighed in {life.scenario}")
         table = weighed(life, story)

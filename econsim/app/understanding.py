@@ -131,7 +131,7 @@ def page(region: str) -> None:
         exhibit = _finding(str(shipped.FOLDER / region / "findings" / f"{finding.name}.json"))
         if exhibit is not None:
             st.write(finding.sentence)
-            exhibits.show(exhibit, f"finding-{finding.name}")
+            exhibits.show_all([exhibit], "finding")
             continue
         st.info(
             f"The study “{finding.name.replace('_', ' ')}” does not come with this copy of "

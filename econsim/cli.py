@@ -1747,9 +1747,7 @@ def brief_(
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="folder for the files")] = Path("brief"),
-    long: Annotated[
-        bool, typer.Option("--long/--short", help="about eight pages, or two")
-    ] = True,
+    long: Annotated[bool, typer.Option("--long/--short", help="about eight pages, or two")] = True,
     annex: Annotated[
         bool, typer.Option("--annex", help="also the annex in the form of an impact assessment")
     ] = False,
@@ -1759,7 +1757,9 @@ def brief_(
     formats: Annotated[
         str, typer.Option("--format", help="of pdf, html, csv, xlsx, iamc; with commas between")
     ] = "pdf,html,csv,xlsx,iamc",
-    region: Annotated[str, typer.Option("--region", help="EU27 or US: of the default pair")] = "EU27",
+    region: Annotated[
+        str, typer.Option("--region", help="EU27 or US: of the default pair")
+    ] = "EU27",
     firms: Firms = None,
     replicates: Replicates = None,
     seed: Seed = None,

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -64,7 +64,7 @@ class Verdict:
         return not self.differences
 
 
-# --- What a provenance may hold --------------------------------------------------------------------
+# --- What a provenance may hold -----------------------------------------------------------------
 
 
 class _MadeBy(Strict):
@@ -83,7 +83,7 @@ class _Result(Strict):
     region: Literal["EU27", "US"]
     scenario_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     parameters: dict[str, float]
-    rows: int | Literal["full"]
+    rows: Annotated[int, Field(ge=1000)] | Literal["full"]
     seeds: tuple[int, ...] = Field(min_length=1, max_length=100_000)
     months: int = Field(ge=12, le=600)
     policy_start: int | None = None
@@ -102,12 +102,12 @@ class _Provenance(Strict):
     made_by: _MadeBy
     n: int
     results: tuple[_Result, ...] = Field(min_length=1, max_length=1000)
-    arguments: dict[str, Any] = {}
-    scenarios: dict[str, dict[str, Any]] = {}
-    data_tables: dict[str, str] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    scenarios: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    data_tables: dict[str, str] = Field(default_factory=dict)
     kept: _Kept | None = None
-    findings: dict[str, str] = {}
-    made_with: dict[str, str] = {}
+    findings: dict[str, str] = Field(default_factory=dict)
+    made_with: dict[str, str] = Field(default_factory=dict)
     drawn: str = ""
 
     def sets(self) -> dict[str, list[_Result]]:
@@ -118,7 +118,7 @@ class _Provenance(Strict):
         return found
 
 
-# --- Comparing what a file was made from with what is here -----------------------------------------
+# --- Comparing what a file was made from with what is here --------------------------------------
 
 
 def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
@@ -290,7 +290,7 @@ def as_file(definition: Mapping[str, Any], title: str, parameters: Mapping[str, 
         raise VerificationError(f"a scenario in the file is damaged: {error}") from None
 
 
-# --- Making it again -------------------------------------------------------------------------------
+# --- Making it again ----------------------------------------------------------------------------
 
 
 def _simulated(
@@ -425,7 +425,7 @@ def _archive(path: Path, progress: Progress | None) -> Verdict:
     return Verdict(told, f"{briefs[0]} ({verdict.rebuilt}); hashes of {len(listed)} files")
 
 
-# --- Comparing bytes -------------------------------------------------------------------------------
+# --- Comparing bytes ----------------------------------------------------------------------------
 
 
 def _bytes(file: bytes, made: bytes, given: _Provenance) -> list[str]:

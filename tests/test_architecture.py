@@ -20,7 +20,7 @@ LAYER_1 = {"population", "behaviour", "supply", "accounts", "policy"}
 LAYER_2 = {"scenario", "setting", "meanfield", "evaluation", "aggregation"}
 LAYER_3 = {"engine"}
 LAYER_4 = {"model", "experiments", "figures"}
-LAYER_5 = {"brief", "description", "findings"}
+LAYER_5 = {"brief", "description", "findings", "verification"}
 BELOW_4 = LAYER_0 | LAYER_1 | LAYER_2 | LAYER_3
 EVERYTHING = BELOW_4 | LAYER_4 | LAYER_5 | {"cli", "app"}
 
@@ -43,7 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments": BELOW_4,
     "figures": {"results", "parameters"},
     "description": BELOW_4,
-    "brief": LAYER_0 | LAYER_4,
+    "brief": BELOW_4 | LAYER_4 | {"findings"},
+    "verification": BELOW_4 | LAYER_4 | {"brief"},
     "findings": BELOW_4 | LAYER_4,
     "cli": EVERYTHING,
     "app": EVERYTHING,

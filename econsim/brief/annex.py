@@ -123,7 +123,8 @@ def _social(voice: Voice, evidence: Evidence) -> list[Block]:
     table = numbers.economy_table(voice, names, "annex_social", "Social impacts")
     text = Paragraph(
         "Labour is fixed in the model, so a change of wages is a change of pay. Employment, skills "
-        "and working conditions are not modelled: the data do not tell which tasks are lost or made."
+        "and working conditions are not modelled: the data do not tell which tasks are lost or "
+        "made."
     )
     return [text, *([table] if table else [])]
 
@@ -133,8 +134,8 @@ def _environment(voice: Voice, evidence: Evidence) -> list[Block]:
         voice, ("energy", "emissions"), "annex_environment", "Environmental impacts"
     )
     text = Paragraph(
-        "Electricity of AI in use and its emissions at a fixed emission factor; training of models, "
-        "hardware and water are not modelled: no data by option were found."
+        "Electricity of AI in use and its emissions at a fixed emission factor; training of "
+        "models, hardware and water are not modelled: no data by option were found."
     )
     return [text, *([table] if table else [])]
 
@@ -203,8 +204,8 @@ def _comparison(voice: Voice, evidence: Evidence) -> list[Block]:
     if gdp is not None:
         items.append(voice.say("Effectiveness (output): {x}.", x=voice.finding(gdp, "GDP")))
     if spent is not None:
-        items.append(voice.say("Efficiency (public money): {x}.",
-                               x=voice.finding(spent, "public spending on the policy")))  # fmt: skip
+        money = voice.finding(spent, "public spending on the policy")
+        items.append(voice.say("Efficiency (public money): {x}.", x=money))
     items.append("Coherence and proportionality: judgements for the reader; not modelled.")
     return [Bullets(tuple(items))]
 
@@ -232,8 +233,7 @@ SECTIONS = (
     Section(
         "International trade and investment",
         not_modelled(
-            "trade enters only as payments for AI services and hardware; no trading partner "
-            "reacts."
+            "trade enters only as payments for AI services and hardware; no trading partner reacts."
         ),
         2,
     ),

@@ -28,9 +28,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-def crate(
-    documents: Sequence[Document], made: Mapping[str, bytes], evidence: Evidence
-) -> bytes:
+def crate(documents: Sequence[Document], made: Mapping[str, bytes], evidence: Evidence) -> bytes:
     """A zip with the files of a brief, its figures, results, scenarios, reference tables, licence.
 
     ``ro-crate-metadata.json`` lists every file with its size and SHA-256, and carries the

@@ -151,7 +151,8 @@ class Said:
             template: with ``{name}`` for each part and without a number of its own.
             parts: phrases, or words without numbers.
         """
-        text = template.format(**{k: p.text if isinstance(p, Phrase) else p for k, p in parts.items()})
+        words = {k: p.text if isinstance(p, Phrase) else p for k, p in parts.items()}
+        text = template.format(**words)
         values: dict[str, float] = {}
         for part in parts.values():
             if isinstance(part, Phrase):

@@ -22,8 +22,16 @@ from econsim.figures import (
     run_size,
     titles,
 )
-from econsim.figures.words import FIRST_YEAR, holds_zero, half_width
-from econsim.results import CONFIDENCE, Comparison, Estimate, Results, ResultsError, estimate, outcome
+from econsim.figures.words import FIRST_YEAR, half_width, holds_zero
+from econsim.results import (
+    CONFIDENCE,
+    Comparison,
+    Estimate,
+    Results,
+    ResultsError,
+    estimate,
+    outcome,
+)
 from econsim.scenario import Scenario
 
 

@@ -146,7 +146,7 @@ def of_store(store: Store, command: str, *, allow_incomplete: bool = False) -> D
     return checked(studies.document(store, command, allow_incomplete))
 
 
-# --- Birth certificates ----------------------------------------------------------------------------
+# --- Birth certificates ------------------------------------------------------------------------
 
 
 def certificate(evidence: Evidence, form: str) -> dict[str, Any]:
@@ -182,9 +182,10 @@ def within(result: Results, kept: Mapping[str, Any]) -> Results:
     for (name, dimension), array in result.series.items():
         if name not in kept["series"].get(dimension, ()):
             continue
+        shown = np.full(array.shape[1], True)
         if dimension in kept["decembers"]:
-            array = np.where((np.arange(array.shape[1]) % 12 == 11)[None, :, None], array, np.nan)
-        series[name, dimension] = array
+            shown = np.arange(array.shape[1]) % 12 == 11
+        series[name, dimension] = np.where(shown[None, :, None], array, np.nan)
     labels = {k: v for k, v in result.labels.items() if k in kept["series"]}
     return replace(result, series=series, labels=labels)
 
@@ -223,7 +224,7 @@ def gather(
     return Evidence(comparison, points, drawn, absent, found, scenarios, command)
 
 
-# --- Files -----------------------------------------------------------------------------------------
+# --- Files -------------------------------------------------------------------------------------
 
 
 def formats_named(text: str) -> tuple[str, ...]:
@@ -277,7 +278,9 @@ def write(
     for name, content in made.items():
         where, _, stem = name.rpartition("/")
         places.setdefault(where, {})[stem] = content
-    written = [p for where, part in places.items() for p in export.write(Path(folder) / where, part)]
+    written: list[Path] = []
+    for where, part in places.items():
+        written += export.write(Path(folder) / where, part)
     return written, missing
 
 

@@ -280,7 +280,8 @@ def published_table(voice: Voice, lines: Sequence[Line]) -> Table:
         if line.row in shown:
             continue
         shown.add(line.row)
-        label = quoted(f"{line.study}: {line.item.replace('_', ' ')}", f"table replications {line.row}")
+        item = line.item.replace("_", " ")
+        label = quoted(f"{line.study}: {item}", f"table replications {line.row}")
         pair = {
             f"table replications {line.row} {line.item}": line.published,
             f"replicate {line.row} {line.item}": line.ours,

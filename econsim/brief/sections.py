@@ -23,7 +23,6 @@ from econsim.experiments import headline, replications
 from econsim.figures import HEADLINE_GROUP, policy_start
 from econsim.figures.words import month_words
 from econsim.parameters import get
-from econsim.policy import Entry
 from econsim.scenario import Scenario
 
 #: Figures of studies about the pair, and what makes them.
@@ -228,9 +227,7 @@ def gains(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
         numbers.group_table(voice, "sector", "gdp_contribution", "Contribution to GDP by sector")
     )
     if len(voice.main.labels.get("country", ())) > 1:
-        tables.append(
-            numbers.group_table(voice, "country", "gdp", "GDP by member state", limit=10)
-        )
+        tables.append(numbers.group_table(voice, "country", "gdp", "GDP by member state", limit=10))
     return [*blocks, *(t for t in tables if t is not None)]
 
 
@@ -366,16 +363,18 @@ def _parameters(voice: Voice, evidence: Evidence) -> Table:
         p = get(name)
         used = values.get(name, p.default)
         number = Phrase(f"{used:g}", {f"parameter {name}": used})
-        limits = Phrase(f"{p.low:g} to {p.high:g}",
-                        {f"parameter {name} low": p.low, f"parameter {name} high": p.high})  # fmt: skip
+        ends = {f"parameter {name} low": p.low, f"parameter {name} high": p.high}
+        limits = Phrase(f"{p.low:g} to {p.high:g}", ends)
         definition = quoted(p.definition, f"definition of {name}")
         source = quoted(p.source, f"source of {name}")
         rows.append((
             voice.say("{x}", x=quoted(name, "parameter")), voice.say("{x}", x=definition),
             voice.say("{x}", x=number), voice.say("{x}", x=limits), voice.say("{x}", x=source),
         ))  # fmt: skip
-        records.append({"parameter": name, "unit": p.unit, "value": used, "low": p.low,
-                        "high": p.high, "definition": p.definition, "source": p.source})  # fmt: skip
+        records.append({
+            "parameter": name, "unit": p.unit, "value": used, "low": p.low, "high": p.high,
+            "definition": p.definition, "source": p.source,
+        })  # fmt: skip
     return Table(
         "assumptions", "What the size of the effect rests on",
         ("parameter", "meaning", "here", "bounds", "source"), tuple(rows), tuple(records),
@@ -481,7 +480,8 @@ def published(voice: Voice, long: bool) -> list[Block]:
 def method(voice: Voice, long: bool) -> Box:
     """The model in a box."""
     rows = voice.say(
-        "This brief: {runs}, {months} months from January {first}; instruments first act in {start}.",
+        "This brief: {runs}, {months} months from January {first}; instruments first act in "
+        "{start}.",
         runs=voice.runs(),
         months=Phrase(str(voice.main.months), {"months": float(voice.main.months)}),
         first=Phrase("2021", {"first year": 2021.0}),

@@ -34,5 +34,6 @@ def findings(comparison: Comparison, folder: str | Path | None = None) -> dict[s
         return {}
     if any(r.manifest.get("scenario_hash") != scenario.load(r.scenario).hash() for r in pair):
         return {}
-    files = sorted(((FOLDER if folder is None else Path(folder)) / region / "findings").glob("*.json"))
+    base = FOLDER if folder is None else Path(folder)
+    files = sorted((base / region / "findings").glob("*.json"))
     return {path.stem: Figure.from_json(path.read_text(encoding="utf-8")) for path in files}

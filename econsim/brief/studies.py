@@ -26,7 +26,7 @@ from econsim.brief.content import (
 from econsim.brief.sections import LIMITS
 from econsim.experiments.store import Store
 from econsim.experiments.study import Kept
-from econsim.figures import amount, interval, number
+from econsim.figures import interval, number
 from econsim.results import Estimate, estimate
 
 
@@ -89,12 +89,11 @@ def _arms_table(said: Said, store: Store, allow_incomplete: bool) -> Table:
         for k in kept:
             found = store.responses(k, allow_incomplete=allow_incomplete)
             effects = found.effects(arm)
-            mean = np.nanmean(effects, axis=0)
-            if not np.isfinite(mean).any():
+            mean, points = _known_mean(effects, 0), _known_mean(effects, 1)
+            if not len(mean):
                 continue
-            e = estimate(mean[np.isfinite(mean)], found.unit())
-            points = np.nanmean(effects, axis=1)
-            low, high = float(np.nanmin(points)), float(np.nanmax(points))
+            e = estimate(mean, found.unit())
+            low, high = float(points.min()), float(points.max())
             shown.append(_arm_row(said, arm, k, e, (low, high) if len(points) > 1 else None))
             records.append({
                 "arm": arm, "outcome": k.key, "unit": e.unit, "mean": e.mean, "low": e.low,
@@ -115,6 +114,11 @@ def _arms_table(said: Said, store: Store, allow_incomplete: bool) -> Table:
         "varied. They are different things.",
         widths=(1.6, 2.2, 2.4, 1.6, 2.4),
     )  # fmt: skip
+
+
+def _known_mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Means along an axis over what is known; places of which nothing is known are left out."""
+    return np.ma.masked_invalid(values).mean(axis=axis).compressed()
 
 
 def _arm_row(

@@ -24,6 +24,8 @@ from econsim.results import (
 CELL = 30_000
 #: Every workbook says it was made then, so that the same content gives the same bytes.
 CREATED = datetime(2024, 1, 1)
+#: Text in a cell is text, whatever it begins with.
+PLAIN = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 FIRST_YEAR = 2021
 
 
@@ -61,7 +63,7 @@ def _workbook(
     from xlsxwriter import Workbook
 
     out = io.BytesIO()
-    book = Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book = Workbook(out, PLAIN)
     book.set_properties({"title": title[:250], "author": "econsim", "created": CREATED})
     bold = book.add_format({"bold": True, "bottom": 1})
     head = book.add_format({"bold": True})
@@ -122,7 +124,7 @@ def iamc(comparison: Comparison, provenance: Mapping[str, Any]) -> bytes:
     model = f"econsim {main.manifest.get('econsim', '')}".strip()
     region = str(main.manifest.get("region", "World"))
     out = io.BytesIO()
-    book = Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book = Workbook(out, PLAIN)
     book.set_properties({"title": f"{model}: yearly values", "created": CREATED})
     sheet = book.add_worksheet("data")
     for column, name in enumerate(("Model", "Scenario", "Region", "Variable", "Unit")):
@@ -173,9 +175,7 @@ def _groups(result: Results, o: Outcome) -> Iterator[tuple[str | None, str, str]
                 yield by, group, f"|{word}|{group}"
 
 
-def _level(
-    result: Results, o: Outcome, year: int, by: str | None, group: str
-) -> Estimate | None:
+def _level(result: Results, o: Outcome, year: int, by: str | None, group: str) -> Estimate | None:
     try:
         draws = result.yearly(o.name, year, by, group)
     except ResultsError:

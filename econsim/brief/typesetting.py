@@ -29,11 +29,7 @@ STANDARD = "ua-1"
 
 def pdf(document: Document) -> bytes:
     """The document as PDF/UA-1."""
-    import typst
-
-    return typst.compile(
-        _files(document), format="pdf", pdf_standards=[STANDARD], **_settings()
-    )  # fmt: skip
+    return _compiled(document, "pdf", pdf_standards=[STANDARD])
 
 
 def pages(document: Document, resolution: float = 100.0) -> list[bytes]:
@@ -43,10 +39,16 @@ def pages(document: Document, resolution: float = 100.0) -> list[bytes]:
         document: to be drawn.
         resolution: dots per inch.
     """
+    made = _compiled(document, "png", ppi=resolution)
+    return made if isinstance(made, list) else [made]
+
+
+def _compiled(document: Document, kind: str, **settings: Any) -> Any:
     import typst
 
-    made = typst.compile(_files(document), format="png", ppi=resolution, **_settings())
-    return made if isinstance(made, list) else [made]
+    # The library takes several files as a mapping, which its annotations do not say.
+    compiled: Any = typst.compile
+    return compiled(_files(document), format=kind, **settings, **_settings())
 
 
 def _settings() -> dict[str, Any]:
@@ -118,4 +120,4 @@ def text_columns(table: Table) -> list[int]:
 
 
 def _numeric(cell: str) -> bool:
-    return cell == "–" or cell.lstrip("−-")[:1].isdigit() and not cell[-1:].isalpha()
+    return cell == "–" or (cell.lstrip("−-")[:1].isdigit() and not cell[-1:].isalpha())

@@ -26,8 +26,9 @@ STYLE = Path(__file__).with_name("page.css")
 def html(document: Document) -> str:
     """The document as HTML, complete in itself."""
     body = "\n".join(_block(b) for b in document.blocks)
-    # "</" would end the script element; JSON may write it otherwise.
-    carried = export.carried(document.certificate(f"{document.name}.html")).replace("</", "<\\/")
+    # No "<" can end or change the element; JSON may write it otherwise.
+    carried = export.carried(document.certificate(f"{document.name}.html"))
+    carried = carried.replace("<", "\\u003c")
     return f"""<!DOCTYPE html>
 <html lang="{escape(document.language, quote=True)}">
 <head>

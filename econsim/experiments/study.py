@@ -327,7 +327,9 @@ class Study:
 # --- identity of runs ------------------------------------------------------------------------
 
 #: Modules whose source does not decide a run's numbers.
-_OUTSIDE = ("__init__", "__main__", "cli", "model", "brief", "description", "findings", "verification")
+_OUTSIDE = (
+    "__init__", "__main__", "cli", "model", "brief", "description", "findings", "verification",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=1)

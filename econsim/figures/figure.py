@@ -80,7 +80,8 @@ class Figure:
         drawings = [f for f in ("svg", "png", "pdf") if f in wanted]
         if "html" in wanted and "svg" not in wanted:
             drawings.append("svg")  # a page shows it
-        digest = self.digest()
+        content = self.json()
+        digest = _digest(content)
         certificates = {f: self._certificate(f, width, digest) for f in (*drawings, "html")}
         made = paper.files(
             self, drawings, width, {f: export.carried(c) for f, c in certificates.items()}
@@ -91,9 +92,10 @@ class Figure:
             page = export.html(words, drawing, self.data, certificates["html"])
             made["html"] = page.encode("utf-8")
         if "csv" in wanted:
-            made["csv"] = self.csv().encode("utf-8")
+            table = export.csv(self.data, self._certificate("csv", None, digest))
+            made["csv"] = table.encode("utf-8")
         if "json" in wanted:
-            made["json"] = self.json().encode("utf-8")
+            made["json"] = content.encode("utf-8")
         return {f: made[f] for f in wanted}
 
     def save(
@@ -131,7 +133,7 @@ class Figure:
 
     def digest(self) -> str:
         """SHA-256 of words, data and panels: equal figures have equal ones."""
-        return hashlib.sha256(self.json().encode("utf-8")).hexdigest()
+        return _digest(self.json())
 
     def csv(self) -> str:
         """The drawn data as CSV, provenance in the first line; numbers read back exactly."""
@@ -191,6 +193,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _compact(value: Any) -> str:

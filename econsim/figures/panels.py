@@ -583,9 +583,10 @@ def spread(
     order = sorted(range(len(heights)), key=lambda i: heights[i])
     if not order:
         return []
-    total = sum(sizes)
+    total = math.fsum(sizes)
     tight = min(1.0, (high - low) / total) if total > 0.0 else 1.0
     size = [tight * sizes[i] for i in order]
+    # Exact sums: those of Python differ between versions in the last bit, and bytes must repeat.
     # Each label takes the place it wants; labels that touch join a block around their common wish.
     blocks: list[tuple[float, list[int]]] = []
     for position, i in enumerate(order):
@@ -593,20 +594,20 @@ def spread(
         blocks.append((centre, [position]))
         while len(blocks) > 1:
             (below, lower), (above, upper) = blocks[-2], blocks[-1]
-            apart = sum(size[p] for p in lower) / 2 + sum(size[p] for p in upper) / 2
+            apart = math.fsum(size[p] for p in lower) / 2 + math.fsum(size[p] for p in upper) / 2
             if above - below >= apart - 1e-12:
                 break
             both = [*lower, *upper]
-            length = sum(size[p] for p in both)
+            length = math.fsum(size[p] for p in both)
             wishes, offset = [], -length / 2
             for p in both:
                 wishes.append(heights[order[p]] - (offset + size[p] / 2))
                 offset += size[p]
-            centre = min(max(sum(wishes) / len(wishes), low + length / 2), high - length / 2)
+            centre = min(max(math.fsum(wishes) / len(wishes), low + length / 2), high - length / 2)
             blocks[-2:] = [(centre, both)]
     result = [0.0] * len(heights)
     for centre, members in blocks:
-        at = centre - sum(size[p] for p in members) / 2
+        at = centre - math.fsum(size[p] for p in members) / 2
         for p in members:
             result[order[p]] = at + size[p] / 2
             at += size[p]

@@ -374,7 +374,7 @@ def _frame(panel: Any, width: float) -> _Frame:
         return frame(
             _widest(["\n".join(t) for t in labels], LABEL) + 2.0,
             _widest(["\n".join(t) for t in texts], LABEL) + 2.5,
-            sum(_row_heights(labels, texts)),
+            math.fsum(_row_heights(labels, texts)),
             tick,
         )
     if isinstance(panel, Bars):
@@ -383,7 +383,7 @@ def _frame(panel: Any, width: float) -> _Frame:
         return frame(
             _widest(["\n".join(t) for t in labels], LABEL, bold=True) + 2.0,
             _widest(["\n".join(t) for t in texts], LABEL) + 2.5,
-            sum(_row_heights(labels, texts)),
+            math.fsum(_row_heights(labels, texts)),
             tick,
         )
     title = _LEADING * LABEL
@@ -797,7 +797,7 @@ def _contour(sheet: _Sheet, panel: Contour, frame: _Frame) -> None:
 def _half_way(points: Any) -> tuple[float, float]:
     """Half way along a line, where its label is far from the edges."""
     steps = [math.dist(a, b) for a, b in pairwise(points)]
-    left = sum(steps) / 2
+    left = math.fsum(steps) / 2
     for (a, b), step in zip(pairwise(points), steps, strict=True):
         if step >= left > 0.0:
             return tuple(p + (q - p) * left / step for p, q in zip(a, b, strict=True))

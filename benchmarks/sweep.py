@@ -43,7 +43,7 @@ RANGES = {
     "choice.lambda": [0.2, 0.9],
     "choice.open_share": [0.05, 0.3],
     "benefit.ceiling": [0.23, 0.5],
-    "benefit.saving": [0.14, 0.4],
+    "benefit.saving": [0.18, 0.4],
     "supply.price_response": [0.0, 0.5],
     "supply.vendor_pass_through": [0.0, 1.0],
 }

@@ -61,7 +61,7 @@ def parameters_page() -> str:
                 f"{p.default:g}",
                 f"{p.low:g} to {p.high:g}",
                 "" if p.unit == "1" else p.unit,
-                f"{p.definition} *Source:* {p.source.rstrip('.')}.",
+                f"**{p.label}.** {p.definition} *Source:* {p.source.rstrip('.')}.",
             )
             for p in PARAMETERS.values()
             if p.kind == kind

@@ -1379,7 +1379,7 @@ def parameters(
         return
     if name:
         p = chosen[0]
-        _say(f"{p.name} ({p.kind})\n{p.definition}\ndefault {p.default:g} {p.unit}, "
+        _say(f"{p.name} ({p.kind}): {p.label}\n{p.definition}\ndefault {p.default:g} {p.unit}, "
              f"{p.low:g} to {p.high:g}\nsource: {p.source}")  # fmt: skip
         return
     _table(

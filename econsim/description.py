@@ -270,7 +270,7 @@ def cards() -> str:
         for p in registry.PARAMETERS.values():
             if p.kind == kind:
                 parts.append(
-                    f"### {p.name}\n\n{p.definition}\n\n"
+                    f"### {p.name}\n\n*{p.label}.* {p.definition}\n\n"
                     f"- default: {p.default:g} {p.unit}\n"
                     f"- range: {p.low:g} to {p.high:g}\n"
                     f"- source: {p.source}\n"

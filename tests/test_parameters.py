@@ -39,6 +39,10 @@ def test_every_parameter_is_bounded_and_sourced(name: str) -> None:
 
 def test_the_kinds_are_disjoint() -> None:
     tables = (parameters.UNCERTAINTIES, parameters.CONSTANTS, parameters.LEVERS)
+    for table in tables:
+        labels = [p.label for p in table.values()]
+        assert len(set(labels)) == len(labels)  # two rows of a figure never read alike
+        assert all(3 <= len(text) <= 38 and text == text.strip() for text in labels)
     assert sum(len(t) for t in tables) == len(parameters.PARAMETERS)
     for table, kind in zip(tables, ("uncertainty", "constant", "lever"), strict=True):
         assert {p.kind for p in table.values()} == {kind}

@@ -40,10 +40,11 @@ def refused(text: str) -> str:
 # --- shipped ------------------------------------------------------------------------------------
 
 
-def test_seven_studies_are_shipped() -> None:
+def test_nine_studies_are_shipped() -> None:
     assert set(study.shipped()) >= {
-        "headline", "headline-sensitivity", "openness-gradient", "policy-ranking-eu",
-        "compute-thresholds", "where-it-reverses", "supplier-shock",
+        "headline", "headline-sensitivity", "headline-sensitivity-us", "openness-gradient",
+        "policy-ranking-eu", "compute-thresholds", "where-it-reverses", "where-it-reverses-us",
+        "supplier-shock",
     }  # fmt: skip
 
 

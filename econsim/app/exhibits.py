@@ -30,6 +30,13 @@ class Exhibit:
             return self.figure.files([ending])[ending]
 
 
+#: Pixels of a figure that stands alone.
+WIDTH = 700
+#: On a telephone a dense figure keeps its width and is moved sideways.
+STYLE = """<style>
+[class*="st-key-dense-"] { overflow-x: auto; }
+[class*="st-key-dense-"] > * { min-width: 640px; }
+</style>"""
 #: Endings and types of the files of a figure.
 FILES = {
     "csv": "text/csv",
@@ -46,24 +53,32 @@ def unbroken(text: str) -> str:
     return text.replace(" %", "\u00a0%")
 
 
-def show(exhibit: Exhibit, key: str) -> None:
+def show(exhibit: Exhibit, key: str, dense: bool = False) -> None:
     """A figure with its words, its data to read, and its files.
 
     Args:
         exhibit: what to show.
         key: begins the keys of its controls.
+        dense: whether it holds more words than fit a telephone, and is moved sideways there.
     """
     figure = exhibit.figure
     st.markdown(f"### {unbroken(figure.title)}")
     st.caption(figure.subtitle)
-    st.plotly_chart(
-        exhibit.chart,
-        width="stretch",
-        theme=None,
-        alt=figure.alt,
-        key=f"{key}-chart",
-        config={"displayModeBar": False},
-    )
+    with st.container(key=f"{'dense' if dense else 'plain'}-{key}"):
+        st.plotly_chart(
+            exhibit.chart,
+            width=WIDTH if dense else "stretch",
+            theme=None,
+            alt=figure.alt,
+            key=f"{key}-chart",
+            config={"displayModeBar": False},
+        )
+        if dense:
+            # What moves sideways must hold something that the keyboard reaches.
+            st.download_button(
+                "Drawing (SVG)", partial(exhibit.file, "svg"), f"{figure.name}.svg",
+                FILES["svg"], key=f"{key}-drawing", on_click="ignore",
+            )  # fmt: skip
     st.caption(figure.note)
     with st.expander("Table, description, files of this chart"):
         st.write(figure.alt)
@@ -79,10 +94,7 @@ def show(exhibit: Exhibit, key: str) -> None:
 
 
 def show_all(exhibits: Sequence[Exhibit], key: str) -> None:
-    """Figures in two columns on a wide window, below one another on a narrow one."""
-    for first in range(0, len(exhibits), 2):
-        for column, exhibit in zip(
-            st.columns(2, gap="large"), exhibits[first : first + 2], strict=False
-        ):
-            with column:
-                show(exhibit, f"{key}-{exhibit.figure.name}")
+    """Figures below one another, at the width they are made for or that of a telephone."""
+    with st.container(width=WIDTH):
+        for exhibit in exhibits:
+            show(exhibit, f"{key}-{exhibit.figure.name}", dense=True)

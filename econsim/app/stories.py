@@ -13,6 +13,7 @@ from econsim.app.draft import Text
 from econsim.app.link import Link
 from econsim.app.story import ROWS, Address, Life, Story, StoryOrder
 from econsim.figures.panels import Lines, Series, padded
+from econsim.figures.places import outlines
 
 #: Colours of options, in their order: safe for colour-blind readers.
 _COLOURS = ("#3A2A6B", "#2E8FB8", "#0B6E75", "#C8571B", "#8F6F1F")
@@ -79,7 +80,8 @@ def _choose(region: str, linked: Link | None) -> Address:
                 format_func=lambda code: names.get(code, code), key=f"firm-{label}-{region}",
             )  # fmt: skip
 
-    country = pick(0, "Country", countries, {})
+    names = {code: state.name for code, state in outlines().states.items()}
+    country = pick(0, "Country", countries, {**names, "US": "United States"})
     sector = pick(1, "Sector", list(data.SECTORS), wording.SECTIONS)
     size = pick(2, "Size", sizes, wording.SIZES)
     with columns[3]:
@@ -99,7 +101,7 @@ def _tell(story: Story) -> None:
     for life, words in zip(story.lives, ("In the baseline", "Under the policy"), strict=True):
         st.markdown(f"**{words} ({life.scenario})**: {biography(life, story)}")
     if any(life.evaluations for life in story.lives):
-        exhibits.show(exhibits.Exhibit(figure(story)), "story")
+        exhibits.show_all([exhibits.Exhibit(figure(story))], "story")
     for life in story.lives:
         st.markdown(f"### What it weighed in {life.scenario}")
         table = weighed(life, story)
@@ -126,11 +128,15 @@ def about(story: Story) -> str:
         traits.append("general-purpose AI does not apply to what it does")
     month = wording.month(f"2021-{story.evaluation_month + 1:02d}").partition(" ")[0]
     return (
-        f"A firm in {address.country}, {wording.SECTIONS[address.sector].lower()}, with "
+        f"A firm in {_country(address.country)}, {wording.SECTIONS[address.sector].lower()}, with "
         f"{story.persons:,.0f} persons and {story.currency} {story.value_added / 1e6:,.3g} million "
         f"of value added a year; it stands for {story.stands_for:,.0f} firms. It is {traits[0]}, "
         f"{'; '.join(traits[1:])}. It evaluates once a year, in {month}."
     )
+
+
+def _country(code: str) -> str:
+    return "the United States" if code == "US" else outlines().states[code].name
 
 
 def others(story: Story) -> str:
@@ -194,7 +200,7 @@ def weighed(life: Life, story: Story) -> list[dict[str, str]]:
     """What the firm weighed at each evaluation, one row each."""
     table = []
     for e in life.evaluations:
-        row = {"month": e.month}
+        row = {"month": e.month, "chosen": _name(e.chosen, story)}
         for option, label in story.labels.items():
             if option not in e.net_saving:
                 row[label] = "not available"
@@ -205,7 +211,6 @@ def weighed(life: Life, story: Story) -> list[dict[str, str]]:
                 "" if luck is None else figures.minus(f", utility {luck:.2f}")
             )
         row["no AI"] = figures.minus(f"utility {e.no_option:.2f}")
-        row["chosen"] = _name(e.chosen, story)
         table.append(row)
     return table
 
@@ -219,7 +224,9 @@ def figure(story: Story) -> figures.Figure:
     every = [v for life in story.lives for e in life.evaluations for v in e.net_saving.values()]
     reach = padded(every, zero=True) if every else (0.0, 1.0)
     unit = f"{story.currency} per year, prices of 2024"
-    years = sorted({e.month[:4] for life in story.lives for e in life.evaluations})
+    seen = [int(e.month[:4]) for life in story.lives for e in life.evaluations]
+    # From a round year, so that the marks of the axis stand apart.
+    years = [str(y) for y in range(max(2021, min(seen) // 5 * 5), max(seen) + 1)]
     for life in story.lives:
         series = []
         by_year = {e.month[:4]: e for e in life.evaluations}
@@ -245,7 +252,7 @@ def figure(story: Story) -> figures.Figure:
         )  # fmt: skip
     return figures.Figure(
         name="one_firm",
-        title=headline(story),
+        title=_most(story),
         subtitle=f"Net saving of each option at the firm's yearly evaluations, {unit}; the options "
         "that the firm can get.",
         alt="Line charts of the net saving of each AI option, one a world. "
@@ -256,6 +263,21 @@ def figure(story: Story) -> figures.Figure:
         data=pd.DataFrame(rows),
         provenance=story.provenance,
         panels=tuple(panels),
+    )
+
+
+def _most(story: Story) -> str:
+    """Which option saves most in money at the end of each world."""
+    best = []
+    for life in story.lives:
+        last = life.evaluations[-1].net_saving if life.evaluations else {}
+        best.append(max(last, key=lambda name: last[name]) if last else None)
+    names = [_name(option, story) for option in best]
+    if names[0] == names[1]:
+        return f"At the last evaluation {names[0]} saves this firm most money in both worlds"
+    return (
+        f"At the last evaluation {names[0]} saves this firm most money in the baseline, {names[1]} "
+        "under the policy"
     )
 
 

@@ -130,8 +130,8 @@ def page(region: str) -> None:
     for finding in question.findings:
         exhibit = _finding(str(shipped.FOLDER / region / "findings" / f"{finding.name}.json"))
         if exhibit is not None:
-            st.write(finding.sentence)
-            exhibits.show(exhibit, f"finding-{finding.name}")
+            st.write(f"{finding.sentence} {_first_five(exhibit.figure, finding)}".strip())
+            exhibits.show_all([exhibit], "finding")
             continue
         st.info(
             f"The study “{finding.name.replace('_', ' ')}” does not come with this copy of "
@@ -149,6 +149,14 @@ def page(region: str) -> None:
     for name in question.drawn:
         if name in reasons:
             st.caption(f"No figure “{name.replace('_', ' ')}”: {reasons[name]}.")
+
+
+def _first_five(figure: figures.Figure, finding: Finding) -> str:
+    """The five assumptions at the top of a sensitivity, named."""
+    rows = getattr(figure.panels[0], "rows", ()) if figure.panels else ()
+    if finding.name != "sensitivity" or not rows:
+        return ""
+    return f"They are: {'; '.join(row.label for row in rows[:5])}."
 
 
 def _comparison(region: str) -> tuple[str, Comparison, Sequence[headline.GridPoint]] | None:

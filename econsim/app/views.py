@@ -26,7 +26,7 @@ from econsim.app import (
     understanding,
 )
 from econsim.app.draft import Settings
-from econsim.app.exhibits import Exhibit, show, unbroken
+from econsim.app.exhibits import STYLE, Exhibit, show, unbroken
 from econsim.app.jobs import Answer, Order
 from econsim.app.link import Link, LinkError
 from econsim.experiments import headline
@@ -400,6 +400,7 @@ def _linked() -> Link | None:
 def main() -> None:
     """The app."""
     st.set_page_config(page_title="econsim: open and closed AI", layout="wide")
+    st.html(STYLE)
     st.title("Open and closed AI models, or closed only?")
     st.markdown(QUESTION)
     linked = _linked()

@@ -47,7 +47,7 @@ def draw(panels: Sequence[Any]) -> Any:
 
     sides = [_sides(panel) for panel in panels]
     left, right = (max(side[i] for side in sides) for i in (0, 1))
-    above = [_ABOVE + 18 * bool(getattr(p, "key", ())) for p in panels]
+    above = [_ABOVE + 18 * _key_lines(getattr(p, "key", ())) for p in panels]
     heights = [height_of(p) for p in panels]
     below = [_BELOW + 12 * bool(_bottom_title(p)) for p in panels]
     inner = sum(heights) + sum(above[1:]) + sum(below[:-1])
@@ -94,6 +94,11 @@ def height_of(panel: Any) -> float:
     if isinstance(panel, Bars):
         return 16.0 + 30.0 * len(panel.rows())
     return 58.0 * len(panel.rows)
+
+
+def _key_lines(words: Key) -> int:
+    """Lines that a key takes: one where it fits a telephone, otherwise one for each entry."""
+    return min(len(words), 1) if sum(len(w) + 5 for w, _ in words) <= 44 else len(words)
 
 
 def _sides(panel: Any) -> tuple[int, int]:
@@ -173,7 +178,8 @@ class _Place:
 
     def key(self, words: Key) -> None:
         if words:
-            text = "   ".join(f'<span style="color:{c}"><b>■ {w}</b></span>' for w, c in words)
+            between = "   " if _key_lines(words) == 1 else "<br>"
+            text = between.join(f'<span style="color:{c}"><b>■ {w}</b></span>' for w, c in words)
             self.note(
                 text, x=0, xref=f"{self.x} domain", y=1, yref=f"{self.y} domain", yanchor="bottom",
                 yshift=26, xshift=4 - self.left, xanchor="left", align="left",

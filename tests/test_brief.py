@@ -229,13 +229,13 @@ def test_findings_are_shipped_for_the_headline_pair_alone(
     place = tmp_path / region / "findings"
     place.mkdir(parents=True)
     (place / "reversal.json").write_text(drawn.json(), encoding="utf-8")
-    assert shipped.findings(evidence.comparison, tmp_path) == {}
+    assert shipped.of_pair(evidence.comparison, tmp_path) == {}
     names = shipped.PAIRS[region]
     a, b = (
         replace(r, scenario=n, manifest={**r.manifest, "scenario_hash": scenario.load(n).hash()})
         for r, n in ((evidence.comparison.a, names[1]), (evidence.comparison.b, names[0]))
     )
-    found = shipped.findings(compare(a, b), tmp_path)
+    found = shipped.of_pair(compare(a, b), tmp_path)
     assert found["reversal"].json() == drawn.json()
     document = brief.of_comparison(replace(evidence, findings=found))
     assert f"{drawn.title.rstrip('.')}." in document.texts()

@@ -97,7 +97,7 @@ def _of_studies(stores: Path, region: str) -> dict[str, Figure]:
     arm = findings.last_arm(importance)
     gdp = importance.study.keep("gdp_gain")
     made = {f.name: f for f in findings.importance(importance, gdp, arm).figures}
-    made["tornado_use"] = findings.tornado(importance, importance.study.keep("use"), arm)
+    made["tornado_use"] = findings.tornado(importance, importance.study.keep("use:10-249"), arm)
     (made["reversal"],) = findings.reversal(turning, turning.study.keep("gni"), arm).figures
     return made
 

@@ -510,7 +510,7 @@ def test_a_place_that_cannot_be_written_is_told(
     (out / "brief.pdf").write_text("mine", encoding="utf-8")
     code, _, errors = call(capsys, "brief", str(place), "--out", str(out), "--format", "pdf")
     assert code == 2
-    assert "was not written by econsim" in errors
+    assert "a file that econsim did not write" in errors
     assert (out / "brief.pdf").read_text(encoding="utf-8") == "mine"
 
 

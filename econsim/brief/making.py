@@ -280,7 +280,7 @@ def write(
         places.setdefault(where, {})[stem] = content
     written: list[Path] = []
     for where, part in places.items():
-        written += export.write(Path(folder) / where, part)
+        written += export.write(Path(folder) / where, part, documents[0].provenance)
     return written, missing
 
 

@@ -265,17 +265,9 @@ def _flows(voice: Voice) -> str:
     return voice.say(
         "Firms: {lost} use general-purpose AI in the baseline and not here, {diverted} move from "
         "an open to a closed model, {gained} use it only here.",
-        lost=_thousands(voice, lost), diverted=_thousands(voice, diverted),
-        gained=_thousands(voice, gained),
+        lost=voice.thousands(lost), diverted=voice.thousands(diverted),
+        gained=voice.thousands(gained),
     )  # fmt: skip
-
-
-def _thousands(voice: Voice, told: Told) -> Phrase:
-    """A number of firms, rounded to thousands, or as it is when small."""
-    mean = told.estimate.mean
-    if mean < 2000.0:
-        return voice.number(told)
-    return Phrase(f"{mean / 1000.0:,.0f} thousand", {f"{told.source} thousands": mean / 1000.0})
 
 
 def _surplus(voice: Voice) -> str:

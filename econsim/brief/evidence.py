@@ -199,7 +199,8 @@ class Voice:
 
     def place(self) -> Phrase:
         """The region."""
-        return quoted(place(self.main), "region")
+        words = place(self.main)
+        return quoted(f"the {words}" if words == "United States" else words, "region")
 
     def runs(self) -> Phrase:
         """Number of replicates and of firms."""

@@ -21,12 +21,13 @@ from econsim.brief.content import (
     Phrase,
     Picture,
     UnsoundError,
+    quoted,
     unfounded,
 )
 from econsim.brief.evidence import Evidence, Voice
 from econsim.experiments.headline import GridPoint
 from econsim.experiments.store import Store
-from econsim.figures import export
+from econsim.figures import export, place
 from econsim.parameters import nearest
 from econsim.results import Comparison, Results
 from econsim.scenario import Scenario
@@ -109,7 +110,9 @@ def _finished(
     document = Document(
         name=name,
         title=voice.say("{x}", x=title),
-        kicker=voice.say("{kind} · {place}", kind=kicker, place=voice.place()),
+        kicker=voice.say(
+            "{kind} · {place}", kind=kicker, place=quoted(place(voice.main), "region")
+        ),
         blocks=tuple(blocks),
         quotes=tuple(voice.said.quotes),
         provenance=certificate(evidence, form),

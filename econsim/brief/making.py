@@ -32,6 +32,11 @@ from econsim.parameters import nearest
 from econsim.results import Comparison, Results
 from econsim.scenario import Scenario
 
+#: What a brief must know of its results.
+NEEDED = (
+    "region", "currency", "scenario_hash", "rows", "seeds", "months", "policy_start",
+    "discount_rate", "data_hash", "econsim",
+)  # fmt: skip
 #: What can be written.
 FORMATS = ("pdf", "html", "csv", "xlsx", "iamc")
 #: Figures of the two forms, in order; the archive holds all that can be drawn.
@@ -54,6 +59,7 @@ def of_comparison(evidence: Evidence, long: bool = True) -> Document:
     voice = Voice(evidence.comparison)
     table = numbers.headline_table(voice)
     blocks: list[Block] = [
+        *sections.caution(voice),
         *sections.lead(voice),
         Paragraph(sections.uncertainty_note(voice), "small"),
         *sections.question(voice, evidence, long),
@@ -220,7 +226,17 @@ def gather(
         points: the same over lambda and the open share.
         scenarios: the scenario and the baseline, where known.
         command: words that make the brief again.
+
+    Raises:
+        BriefError: results of an older version, which lack what a brief must say.
     """
+    for result in (comparison.b, comparison.a):
+        lacking = [k for k in NEEDED if k not in result.manifest]
+        if lacking:
+            raise BriefError(
+                f"the results of '{result.scenario}' come from an older version of econsim (no "
+                f"'{lacking[0]}'): run it again"
+            )
     found = shipped.findings(comparison)
     drawn, missing = figures.of_comparison(comparison, points)
     absent = {k: v for k, v in missing.items() if k not in found}

@@ -113,6 +113,15 @@ def lead(voice: Voice) -> list[Block]:
     return [Bullets(tuple(items))] if items else []
 
 
+def caution(voice: Voice) -> list[Block]:
+    """That the runs were interrupted, where they were."""
+    partial = voice.main.manifest.get("partial")
+    if partial is None:
+        return []
+    extent = quoted(str(partial), "manifest: partial")
+    return [Paragraph(voice.say("INCOMPLETE: the runs were interrupted ({x}).", x=extent), "lead")]
+
+
 def _sum(voice: Voice) -> str:
     """The discounted sum of yearly differences in GDP since the first instrument."""
     start = headline.policy_start(voice.comparison)

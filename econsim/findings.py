@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,8 @@ def importance(store: Store, kept: Kept, arm: str, allow_incomplete: bool = Fals
         "Sobol total index" if sobol else f"mean absolute effect over the range, {found.unit()}",
         _words(
             store, found, title,
-            f"{'Share of the variance' if sobol else 'Movement'} of {what}, {found.unit()}.",
+            f"{'Share of the variance (Sobol total index)' if sobol else 'Movement'} of {what}, "
+            f"{found.unit()}.",
             "Bars: 95 % bootstrap intervals; grey: not clear of the dummy factor.",
         ),
     )  # fmt: skip
@@ -205,8 +206,9 @@ def surface(store: Store, arm: str, allow_incomplete: bool = False) -> Finding:
         gaps = [_estimate(e, found.unit()) for e in found.effects(arm)]
         unclear = sum(g.low <= 0.0 <= g.high for g in gaps)
         known = [g.mean for g in gaps if math.isfinite(g.mean)]
+        reach = figures.minus(f"{min(known):.2g} to {max(known):.2g}")
         told.append(
-            f"{kept.words()} {min(known):.2g} to {max(known):.2g} {found.unit().partition(',')[0]} "
+            f"{kept.words()} {reach} {found.unit().partition(',')[0]} "
             f"(interval holds zero at {unclear} of {len(gaps)} points)"
         )
         for point, gap in zip(study.points, gaps, strict=True):
@@ -224,13 +226,17 @@ def surface(store: Store, arm: str, allow_incomplete: bool = False) -> Finding:
     words = _words(
         store, found, title,
         f"Paired difference from “{_title(store, study.baseline)}” by lambda and by the share of "
-        "users on open models in 2024.",
-        "Each cell: mean and half the width of the 95 % interval over replicates; brackets: it "
-        "holds zero. Neither axis is identified by data on use.",
+        f"users on open models in 2024; {'; '.join(dict.fromkeys(r['unit'] for r in rows))}.",
+        "Neither axis is identified by data on use.",
     )  # fmt: skip
-    drawings = [figures.surface("surface", rows, words)]
+    cells = "Each cell: mean and half the width of the 95 % interval over replicates; brackets: it "
+    drawings = [
+        figures.surface("surface", rows, replace(words, note=f"{words.note} {cells}holds zero."))
+    ]
     with contextlib.suppress(ResultsError):  # points that make no whole grid
-        drawings.append(figures.surface_contour(rows, words))
+        lines = "Lines: means over replicates; their 95 % intervals are in the table."
+        told_too = replace(words, note=f"{words.note} {lines}")
+        drawings.append(figures.surface_contour(rows, told_too))
     return Finding(f"{found.caution()}{title}.", tuple(drawings))
 
 
@@ -424,8 +430,8 @@ def tornado(store: Store, kept: Kept, arm: str, allow_incomplete: bool = False) 
     title = f"{head}: no factor moves it clearly"
     if clear:
         first = clear[0]
-        title = f"{head} moves most with {first.factor}: {first.low:.3g} where it is low, "
-        title += f"{first.high:.3g} where it is high"
+        low, high = (figures.minus(f"{v:.3g}") for v in (first.low, first.high))
+        title = f"{head} moves most with {first.factor}: {low} where it is low, {high} where high"
     known = effects[np.isfinite(effects)]
     return figures.tornado(
         "tornado", swings, float(known.mean()), unit,

@@ -253,6 +253,20 @@ def test_groups_that_are_clear_by_chance_make_no_pattern() -> None:
     assert "one run" in counted(one, "GDP", "sector", "sectors")
 
 
+def test_figures_draw_what_is_kept() -> None:
+    """Results that come with econsim keep few series: a figure draws those it has."""
+    comparison = pair()
+    gone = {"gained_users", "rents_foreign", "rents_domestic"}
+    thin = replace(
+        comparison.a, series={k: v for k, v in comparison.a.series.items() if k[0] not in gone}
+    )
+    kept = compare(thin, comparison.b)
+    moved, prices = figures.lost_and_diverted(kept), figures.prices(kept)
+    assert set(moved.data["outcome"]) == {"lost_share", "diverted_share"}
+    assert set(prices.data["outcome"]) == {"closed_price"} and len(prices.panels) == 1
+    assert not lint(moved) and not lint(prices)
+
+
 def test_stored_results_draw_the_same_sectors(drawn: dict[str, figures.Figure]) -> None:
     """Stored results know sectors and countries at year ends only."""
     comparison = pair()

@@ -76,17 +76,18 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
         ResultsError: the runs were not compared firm by firm.
     """
     main = comparison.a
-    if ("lost_users", "size_class") not in main.series:
+    if not {("lost_users", "size_class"), ("diverted_users", "size_class")} <= set(main.series):
         raise ResultsError(
             "lost and diverted users are counted only where scenarios were run together, the "
             "baseline first"
         )
+    flows = [f for f in _FLOWS if (f"{f[0]}_users", "size_class") in main.series]
     year = last_year(main)
     years = range(FIRST_YEAR, year + 1)
     unit = main.unit("lost_share")
     rows: list[dict[str, Any]] = []
     lines, ends = [], {}
-    for name, label, colour in _FLOWS:
+    for name, label, colour in flows:
         shares = [main.yearly(f"{name}_share", y, "size_class", HEADLINE_GROUP) for y in years]
         bands = [estimate(s, unit) for s in shares]
         fixed = {
@@ -102,7 +103,7 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
     for size in sizes:
         at = 0.0
         texts = []
-        for name, _, colour in _FLOWS:
+        for name, _, colour in flows:
             value = estimate(main.yearly(f"{name}_share", year, "size_class", size), unit)
             fixed = {
                 "panel": "size", "scenario": main.scenario, "outcome": f"{name}_share",
@@ -111,7 +112,7 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
             rows += tidy(fixed, [str(year)], [value])
             texts.append(number(value))
             # Written beside the row, so only once.
-            beside = " / ".join(texts) if len(texts) == len(_FLOWS) else ""
+            beside = " / ".join(texts) if len(texts) == len(flows) else ""
             bars.append(Bar(f"{PERSONS[size]} persons", at, at + value.mean, colour, beside))
             at += value.mean
         parts.append(f"{PERSONS[size]}: {', '.join(texts)}")
@@ -120,16 +121,16 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
         Lines(
             f"Firms with {PERSONS[HEADLINE_GROUP]} persons, % of firms, each December", unit,
             tuple(map(str, years)), tuple(lines), start=start[:4] if start else None, zero=True,
-            key=tuple((label, colour) for _, label, colour in _FLOWS), height=200.0,
+            key=tuple((label, colour) for _, label, colour in flows), height=200.0,
         ),
         Bars(
-            f"By persons engaged, December {year}, % of firms (lost / diverted / gained)", unit,
+            f"By persons engaged, December {year}, % of firms ({' / '.join(ends)})", unit,
             tuple(bars),
         ),
     )  # fmt: skip
     who = f"firms with {PERSONS[HEADLINE_GROUP]} persons"
     if all(e.mean == 0.0 for e in ends.values()):
-        found = f"no difference in who uses AI among {who} in {year}: none lost, diverted or gained"
+        found = f"no difference in who uses AI among {who} in {year}: none lost or diverted"
     else:
         sides = [
             f"{number(e)} % {words}"
@@ -145,9 +146,9 @@ def lost_and_diverted(comparison: Comparison) -> Figure:
         comparison, "lost_and_diverted", found=found,
         subtitle="Firms whose use of general-purpose AI differs from their own in the baseline, "
         "percent of firms",
-        alt=f"Line chart and bars. In December {year}, of {who}: lost {told(ends['lost'])}, "
-        f"diverted {told(ends['diverted'])}, gained {told(ends['gained'])}. Lost, diverted and "
-        f"gained by persons engaged, percent of firms: {'; '.join(parts)}.",
+        alt=f"Line chart and bars. In December {year}, of {who}: "
+        f"{', '.join(f'{name} {told(e)}' for name, e in ends.items())}. By persons engaged, "
+        f"percent of firms {', '.join(ends)}: {'; '.join(parts)}.",
         rows=rows, panels=panels,
         note="The same firm is compared with itself in the other scenario.",
     )  # fmt: skip

@@ -332,6 +332,14 @@ def incomes(comparison: Comparison) -> Figure:
     )  # fmt: skip
 
 
+#: What the figure of prices shows where it is recorded: outcome, heading, whether it is smoothed.
+_PRICES = (
+    ("closed_price", "Price of closed models, multiple of the price with open models", False),
+    ("rents_foreign", "Mark-ups paid to foreign suppliers, {unit}, 12-month mean", True),
+    ("rents_domestic", "Mark-ups paid to resident suppliers, {unit}, 12-month mean", True),
+)
+
+
 def prices(comparison: Comparison) -> Figure:
     """Price of closed models, and payments above reference prices (mark-ups), in both scenarios.
 
@@ -342,22 +350,15 @@ def prices(comparison: Comparison) -> Figure:
     here, there = (r.yearly("closed_price", year) for r in (comparison.a, comparison.b))
     dearer = estimate(100.0 * (here / there - 1.0), "percent")
     start, key = policy_start(comparison), arms(comparison)
-    scenario = f"{comparison.a.scenario} minus {comparison.b.scenario}"
-    rents = comparison.difference("rents_foreign", year)
-    rows: list[dict[str, Any]] = [
-        r
-        for name, gap in (("closed_price", dearer), ("rents_foreign", rents))
-        for r in tidy(
-            {"panel": "difference", "scenario": scenario, "outcome": name}, [str(year)], [gap]
-        )
-    ]
+    kept = [o for o in _PRICES if (outcome(o[0]).numerator, "total") in comparison.a.series]
+    of = {
+        "panel": "difference",
+        "scenario": f"{comparison.a.scenario} minus {comparison.b.scenario}",
+    }
+    rows = tidy({**of, "outcome": "closed_price"}, [str(year)], [dearer])
     panels: list[Any] = []
     ends = []
-    for name, heading, smooth in (
-        ("closed_price", "Price of closed models, multiple of the price with open models", False),
-        ("rents_foreign", "Mark-ups paid to foreign suppliers, {unit}, 12-month mean", True),
-        ("rents_domestic", "Mark-ups paid to resident suppliers, {unit}, 12-month mean", True),
-    ):
+    for name, heading, smooth in kept:
         base, mine, drawn, levels = _both(comparison, name, smooth)
         rows += drawn
         unit = comparison.a.unit(name)
@@ -373,12 +374,16 @@ def prices(comparison: Comparison) -> Figure:
     if abs(dearer.high - dearer.low) < 1e-9:
         # Luck does not reach the price: an interval without width tells nothing.
         dear = dear.partition(" (")[0]
-    found = f"{dear}; {brief(rents, 'mark-ups paid abroad')}"
+    found = dear
+    if any(name == "rents_foreign" for name, *_ in kept):
+        rents = comparison.difference("rents_foreign", year)
+        rows += tidy({**of, "outcome": "rents_foreign"}, [str(year)], [rents])
+        found += f"; {brief(rents, 'mark-ups paid abroad')}"
     mine_title, theirs = titles(comparison)
     return compose(
         comparison, "prices", found=found,
         subtitle="Price of closed models, multiple of reference, and payments above reference "
-        f"prices, {rents.unit}",
+        f"prices, {comparison.a.unit('rents_foreign')}",
         alt=f"Line charts of both scenarios. In {year}, {theirs} and {mine_title}: "
         f"{'; '.join(ends)}. Price of closed models: difference {told(dearer)}.",
         rows=rows, panels=panels,

@@ -97,6 +97,7 @@ def _table(table: Table) -> str:
     note = f'<p class="small">{escape(table.note)}</p>' if table.note else ""
     name = escape(table.title, quote=True)
     return (
-        f'<div class="table" tabindex="0" role="region" aria-label="{name}"><table>\n<caption>{escape(table.title)}</caption>\n'
+        f'<div class="table" tabindex="0" role="region" aria-label="{name}"><table>\n'
+        f"<caption>{escape(table.title)}</caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>\n{note}"
     )

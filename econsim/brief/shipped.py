@@ -15,7 +15,7 @@ from typing import Any
 
 from econsim import figures, findings, scenario
 from econsim.experiments import decomposition, ensemble
-from econsim.experiments.simulation import manifest, replicate_seed, simulate
+from econsim.experiments.simulation import manifest, replicate_seed, simulate, simulate_many
 from econsim.experiments.store import Store
 from econsim.figures import Figure
 from econsim.results import Comparison, compare
@@ -123,16 +123,25 @@ def _of_runs(region: str) -> dict[str, Figure]:
         made[name] = findings.mechanisms(found, region, certificate)
     logger.info("%s: ensemble", region)
     chosen = ensemble.load(region)
-    baseline, policy = simulate(reference, acted, rows=ROWS, replicates=REPLICATES, seed=SEED)
+    pair = [reference, acted]
+    baseline, policy = simulate(*pair, rows=ROWS, replicates=REPLICATES, seed=SEED)
     comparison = compare(policy, baseline)
     (lines,) = ensemble.spreads(
-        [reference, acted], chosen, figures.last_year(policy), members=MEMBERS, rows=ROWS,
-        seed=SEED,
-    )  # fmt: skip
+        pair, chosen, figures.last_year(policy), members=MEMBERS, rows=ROWS, seed=SEED
+    )
     names = {v.name: v.title for v in ensemble.VARIANTS}
-    drawn = figures.kinds_of_uncertainty(lines, comparison, names)
-    certified = {**drawn.provenance, "ensemble": {"sha256": chosen.digest, "members": MEMBERS}}
-    made["uncertainty"] = replace(drawn, provenance=certified)
+    sets = simulate_many(
+        ensemble.spread_sets(pair, chosen, MEMBERS), rows=ROWS, replicates=1, seed=SEED
+    )
+    others = {k: compare(r[1], r[0]) for k, r in sets.items()}
+    readings = {names[v]: others.pop(f"variant:{v}") for v in names}
+    drawn = {
+        "uncertainty": figures.kinds_of_uncertainty(lines, comparison, names),
+        "gdp_bands": figures.gdp_bands(comparison, list(others.values()), readings),
+    }
+    card = {"sha256": chosen.digest, "members": MEMBERS}
+    for name, figure in drawn.items():
+        made[name] = replace(figure, provenance={**figure.provenance, "ensemble": card})
     return made
 
 

@@ -65,7 +65,7 @@ def test_the_text_of_a_chart_says_what_its_data_hold(exhibits: dict[str, Exhibit
     for exhibit in exhibits.values():
         alt = exhibit.figure.alt
         assert re.search(r"\d", alt), exhibit.figure.name
-        assert "n = " in alt or "replicate" in alt, exhibit.figure.name
+        assert "n = " in f"{alt} {exhibit.figure.note}", exhibit.figure.name
 
 
 @pytest.mark.parametrize("question", [q.asked for q in understanding.QUESTIONS])

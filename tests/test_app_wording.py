@@ -37,12 +37,12 @@ def test_words_say_direction_size_and_whom() -> None:
     )
     assert wording.difference(scenario.loads(text, "x"), scenario.load("eu-diverse")) == [
         "**Change of a term**, from January 2027 to December 2031, phased in over 12 months, only "
-        "for firms of 0-9, 10-49 persons: compliance cost of all open options is 1,200 "
-        "EUR/firm/year higher.",
-        "**Change of a term**, from June 2028: price of all closed options is 30 % lower.",
-        "**Licensing**, from January 2029, for models from 70 % on an MMLU-like test: delay of "
-        "licensed open models is 6 months higher.",
-        "**Assumption choice.lambda**: 0.3 instead of 0.5.",
+        "for firms of 0-9, 10-49 persons: compliance cost of all open options: "
+        "1,200 EUR/firm/year higher.",
+        "**Change of a term**, from June 2028: price of a seat of all closed options: 30 % lower.",
+        "**Licensing**, from January 2029, for models from 70 % on an MMLU-like test: licensing "
+        "delay, open: 6 months higher.",
+        "**Assumption: Users lost, not diverted (λ)** (choice.lambda): 0.3 instead of 0.5.",
     ]
     undone = wording.difference(scenario.load("eu-diverse"), scenario.load("eu-restrictive"))
     assert undone == ["**Without open release ban**, which eu-restrictive has from January 2027."]

@@ -489,7 +489,7 @@ def _term(number: int, body: Mapping[str, Any], start: Scenario) -> dict[str, An
             "Term",
             levers,
             index=levers.index(mine),
-            format_func=lambda n: f"{n}: {registry.LEVERS[n].definition}",
+            format_func=lambda n: _label(registry.get(n)),
             key=f"{number}-lever",
         )
         lever = registry.LEVERS[name]
@@ -538,6 +538,12 @@ def _base(lever: Parameter, scope: str, start: Scenario) -> float:
     option = start.options.get(scope)
     own = getattr(option, attribute, None)
     return float(own) if isinstance(own, int | float) else lever.default
+
+
+def _label(parameter: Parameter) -> str:
+    """A parameter as readers, and as files call it, with its unit."""
+    unit = "" if parameter.unit == "1" else f", {parameter.unit}"
+    return f"{parameter.label} ({parameter.name}){unit}"
 
 
 def _help(parameter: Parameter, unit: str) -> str:
@@ -645,7 +651,7 @@ def _uncertainties(start: Scenario, given: Mapping[str, float]) -> dict[str, flo
         first = float(given.get(name, start.values[name]))
         with column:
             value = st.slider(
-                f"{name}, {p.unit}", p.low, p.high, first, step,
+                _label(p), p.low, p.high, first, step,
                 key=f"{mark}-{name}", help=_help(p, p.unit),
             )  # fmt: skip
         if value != start.values[name]:
@@ -655,14 +661,14 @@ def _uncertainties(start: Scenario, given: Mapping[str, float]) -> dict[str, flo
         "Other uncertainties",
         others,
         default=[n for n in given if n in others],
-        format_func=lambda n: f"{n}: {registry.get(n).definition}",
+        format_func=lambda n: _label(registry.get(n)),
         key=f"{mark}-others",
     )
     for name in chosen:
         p = registry.get(name)
         first = float(given.get(name, start.values[name]))
         value = _number(
-            f"{name}, {p.unit}", f"{mark}-{name}", first, p.low, p.high, _help(p, p.unit),
+            _label(p), f"{mark}-{name}", first, p.low, p.high, _help(p, p.unit),
         )  # fmt: skip
         if value != start.values[name]:
             moved[name] = value

@@ -153,7 +153,8 @@ def page(region: str) -> None:
 
 def _first_five(figure: figures.Figure, finding: Finding) -> str:
     """The five assumptions at the top of a sensitivity, named."""
-    rows = getattr(figure.panels[0], "rows", ()) if figure.panels else ()
+    first = figure.panels[0] if figure.panels else None
+    rows = getattr(first, "rows", ()) or getattr(first, "bars", ())
     if finding.name != "sensitivity" or not rows:
         return ""
     return f"They are: {'; '.join(row.label for row in rows[:5])}."

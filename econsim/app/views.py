@@ -367,15 +367,15 @@ def assumptions_page(region: str) -> None:
         p = registry.get(name)
         rows.append(
             {
-                "name": name,
-                "assumption": p.definition,
+                "assumption": f"{p.label} ({name})",
+                "meaning": p.definition,
                 "value": f"{values[name]:.3g}",
                 "range": f"{p.low:g} to {p.high:g}",
                 "unit": p.unit,
                 "source": p.source,
             }
         )
-    st.table(pd.DataFrame(rows).set_index("name"), border="horizontal")
+    st.table(pd.DataFrame(rows).set_index("assumption"), border="horizontal")
     st.caption("All parameters: `econsim parameters`.")
 
 

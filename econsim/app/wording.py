@@ -13,35 +13,6 @@ from econsim import policy
 from econsim.policy import Dated, Entry
 from econsim.scenario import Scenario, differences
 
-#: Names of levers that are not read as a word.
-_LEVERS = {
-    "option.available": "availability",
-    "option.price": "price",
-    "option.fit": "benefit (fit to language and sector)",
-    "option.perceived_risk": "perceived risk",
-    "option.confidentiality_exposure": "exposure of the firm's data",
-    "option.dependence_exposure": "dependence on one supplier",
-    "supply.open_pool": "size of the open pool",
-    "supply.open_frozen": "share of open releases that stop",
-    "supply.reentry_share": "share of open developers who return as closed suppliers",
-    "supply.open_lag_change": "lag of open behind closed models",
-    "supply.base_duty": "duty on an open base model",
-    "supply.variant_duty": "duty on a variant of an open model",
-    "supply.licence_refusal": "progress beyond the threshold that open models are refused",
-    "supply.licence_delay_open": "delay of licensed open models",
-    "supply.licence_delay_closed": "delay of licensed closed models",
-    "supply.licence_cost": "cost of a licence for an open base model",
-    "supply.duty_scope": "share of open models on which duties fall",
-    "supply.exemption": "share of duties lifted from open models below systemic risk",
-    "supply.upstream_share": "share of deployers' duties that falls on open developers",
-    "public.programme": "public spending on programmes",
-    "firms.maturity": "digital maturity of firms",
-    "firms.switching_cost": "cost of moving between options",
-    "considering.pace": "pace at which firms begin to consider AI",
-    "voucher.rate": "share of up-front cost that a voucher pays",
-    "voucher.cap": "most that one voucher pays",
-}
-
 #: Sections of economic activity (NACE Rev. 2), in short.
 SECTIONS = {
     "B": "Mining",
@@ -116,9 +87,10 @@ def difference(scenario: Scenario, baseline: Scenario) -> list[str]:
     ]
     for name, value in scenario.values.items():
         if value != baseline.values[name]:
-            unit = registry.unit_in_region(registry.get(name).unit, scenario.currency)
+            known = registry.get(name)
+            unit = registry.unit_in_region(known.unit, scenario.currency)
             found.append(
-                f"**Assumption {name}**: {amount(value, unit)} instead of "
+                f"**Assumption: {known.label}** ({name}): {amount(value, unit)} instead of "
                 f"{amount(baseline.values[name], unit)}."
             )
     a, b = ({"options": s.canonical()["options"]} for s in (scenario, baseline))
@@ -170,9 +142,10 @@ def _effects(entries: Iterable[Entry], scenario: Scenario) -> list[str]:
             options.append(entry.option)
     found = []
     for (lever, operation, value), options in grouped.items():
-        words = _LEVERS.get(lever, lever.partition(".")[2].replace("_", " "))
+        label = registry.get(lever).label
+        words = label[0].lower() + label[1:]
         whose = f" of {_options(options, scenario)}" if options else ""
-        found.append(f"{words}{whose} {_change(lever, operation, value, scenario.currency)}")
+        found.append(f"{words}{whose}: {_change(lever, operation, value, scenario.currency)}")
     return found
 
 
@@ -190,14 +163,14 @@ def _options(names: Sequence[str], scenario: Scenario) -> str:
 def _change(lever: str, operation: str, value: float, currency: str) -> str:
     unit = registry.unit_in_region(registry.get(lever).unit, currency)
     if operation == "set":
-        return f"is {amount(value, unit)}"
+        return amount(value, unit)
     if operation == "add":
         size = amount(abs(value), unit).replace(" %", " percentage points")
-        return f"is {size} {'higher' if value > 0 else 'lower'}"
+        return f"{size} {'higher' if value > 0 else 'lower'}"
     if value == 0.0:
-        return "falls to nothing"
+        return "nothing is left"
     change = f"{abs(100.0 * (value - 1.0)):,.3g} %"
-    return f"is {change} {'higher' if value > 1.0 else 'lower'}"
+    return f"{change} {'higher' if value > 1.0 else 'lower'}"
 
 
 def amount(value: float, unit: str) -> str:

@@ -63,9 +63,10 @@ class Parameter:
 
 def _table(kind: str, rows: Iterable[tuple]) -> dict[str, Parameter]:
     return {
-        row[0]: Parameter(*row[:2], float(default), unit, float(low), float(high), kind, *row[6:])
-        for row in rows
-        for default, unit, low, high in [row[2:6]]
+        name: Parameter(
+            name, label, float(default), unit, float(low), float(high), kind, text, source
+        )
+        for name, label, default, unit, low, high, text, source in rows
     }
 
 

@@ -277,9 +277,9 @@ def test_a_file_without_provenance_or_with_a_broken_one_is_refused(
 
 
 def test_other_kinds_of_files_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.xlsx").write_bytes(b"")
+    (tmp_path / "a.docx").write_bytes(b"")
     with pytest.raises(ResultsError, match="none of"):
-        export.provenance_of(tmp_path / "a.xlsx")
+        export.provenance_of(tmp_path / "a.docx")
     with pytest.raises(FileNotFoundError):
         export.provenance_of(tmp_path / "a.csv")
 

@@ -89,7 +89,7 @@ def show(exhibit: Exhibit, key: str, dense: bool = False) -> None:
                     ending.upper(), partial(exhibit.file, ending), f"{figure.name}.{ending}", kind,
                     key=f"{key}-{ending}", on_click="ignore",
                 )  # fmt: skip
-        st.caption("Each file carries its provenance: `econsim verify FILE` makes it again.")
+        st.caption("Each file carries its provenance: scenario hashes, seeds, firms, versions.")
         st.dataframe(figure.data, hide_index=True, height=240)
 
 

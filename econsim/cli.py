@@ -1796,6 +1796,8 @@ def brief_(
         groups, scenarios, command = _run_for_brief(
             names, region, firms, replicates, seed, months, workers, grid
         )
+    command += "" if long else " --short"
+    command += " --annex" if annex else ""
     # One brief for each scenario beside the baseline, in a folder of its own if there are several.
     policies = len(groups[DEFAULT_SET]) - 1
     made = []

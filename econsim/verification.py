@@ -15,6 +15,7 @@ import hashlib
 import json
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -402,13 +403,16 @@ def _restamped(made: Mapping[str, Any], carried: Mapping[str, Any]) -> dict[str,
 
 def _archive(path: Path, progress: Progress | None) -> Verdict:
     """Every file of an archive against its listed hash, then the brief in it made anew."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(info.file_size for info in archive.infolist()) > export.LARGEST_FILE:
+                raise VerificationError(f"{path}: larger than any archive of econsim")
+            contents = {name: archive.read(name) for name in archive.namelist()}
+        entities = json.loads(contents[CRATE])["@graph"]
+        listed = {str(e["@id"]): e["sha256"] for e in entities if "sha256" in e}
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, TypeError) as error:
+        raise VerificationError(f"{path}: the archive is damaged: {error}") from None
     found = []
-    with zipfile.ZipFile(path) as archive:
-        if sum(info.file_size for info in archive.infolist()) > export.LARGEST_FILE:
-            raise VerificationError(f"{path}: larger than any archive of econsim")
-        contents = {name: archive.read(name) for name in archive.namelist()}
-    entities = json.loads(contents[CRATE])["@graph"]
-    listed = {e["@id"]: e["sha256"] for e in entities if "sha256" in e}
     for name in sorted({*listed, *contents} - {CRATE}):
         if name not in contents or name not in listed:
             found.append(f"'{name}' is {'listed' if name in listed else 'there'} only")

@@ -496,6 +496,18 @@ def test_results_of_another_version_and_damaged_ones_are_refused(
         assert "newer version" in errors or "damaged" in errors
 
 
+def test_older_and_interrupted_results_say_so(evidence: brief.Evidence) -> None:
+    c = evidence.comparison
+    older = {k: v for k, v in c.a.manifest.items() if k != "discount_rate"}
+    with pytest.raises(brief.BriefError, match="older version of econsim \\(no 'discount_rate'"):
+        brief.gather(compare(replace(c.a, manifest=older), c.b))
+    partial = [
+        replace(r, manifest={**r.manifest, "partial": "3 of 10 replicates"}) for r in (c.a, c.b)
+    ]
+    document = brief.of_comparison(brief.Evidence(compare(*partial)), long=False)
+    assert "INCOMPLETE: the runs were interrupted (3 of 10 replicates)." in document.texts()
+
+
 def test_a_place_that_cannot_be_written_is_told(
     evidence: brief.Evidence, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -510,7 +522,7 @@ def test_a_place_that_cannot_be_written_is_told(
     (out / "brief.pdf").write_text("mine", encoding="utf-8")
     code, _, errors = call(capsys, "brief", str(place), "--out", str(out), "--format", "pdf")
     assert code == 2
-    assert "was not written by econsim" in errors
+    assert "a file that econsim did not write" in errors
     assert (out / "brief.pdf").read_text(encoding="utf-8") == "mine"
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import test_figures
+import test_findings
 from test_cli import call
 
 from econsim import figures, results
+from econsim.experiments import simulation
+from econsim.experiments.store import Store
 from econsim.figures import Figure, export, paper
 from econsim.results import ResultsError
+from econsim.scenario import Scenario
 
 FORMATS = export.FORMATS
+#: A fixture: a store of a study with planted results.
+fill = test_findings.fill
 
 
 @pytest.fixture(scope="module")
@@ -351,6 +358,47 @@ def test_the_command_draws_the_results_that_come_with_econsim(
     assert {p.name for p in Path(out).iterdir()} == {f"gdp_effect.{f}" for f in FORMATS}
     table = pd.read_csv(Path(out) / "gdp_effect.csv", comment="#")
     assert table["unit"].notna().all() and len(table) > 100
+
+
+def test_the_command_runs_two_scenarios_a_minus_b(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+
+    def simulate(*scenarios: Scenario, **options: object) -> list[results.Results]:
+        asked.update(names=[s.name for s in scenarios], **options)
+        pair = test_figures.pair(gdp_change=-3.0, noise=0.05)
+        return [pair.b, pair.a]
+
+    monkeypatch.setattr(simulation, "simulate", simulate)
+    code, shown, _ = call(
+        capsys, "figures", "eu-restrictive", "eu-diverse", "--firms", "1000", "--seed", "3",
+        "--only", "gdp_effect", "--format", "json", "--out", str(tmp_path),
+    )  # fmt: skip
+    assert code == 0 and "Ban: GDP EUR 3.0 billion a year lower" in shown
+    # The baseline runs first.
+    assert asked["names"] == ["eu-diverse", "eu-restrictive"]
+    assert (asked["rows"], asked["seed"]) == (1000, 3)
+
+
+def test_the_command_draws_what_a_study_found(
+    fill: Callable[..., Store], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axes = {"choice.lambda": [0.25, 0.75]}
+    study = {
+        "uncertainties": [{"design": "grid", "values": axes}],
+        "analysis": {"kind": "arms", "outcome": "gni"},
+    }
+    store = fill(test_findings.plain, leave_out=1, **study)
+    out = str(tmp_path / "out")
+    code, _, error = call(capsys, "figures", str(store.folder), "--out", out)
+    assert code == 2 and "incomplete" in error and not Path(out).exists()
+    code, shown, _ = call(
+        capsys, "figures", str(store.folder), "--out", out, "--allow-incomplete", "--format", "svg"
+    )
+    assert code == 0 and "arms.{svg}" in shown
+    made = export.provenance_of(tmp_path / "out" / "arms.svg")
+    assert made["made_by"]["figure"] == "arms" and made["scenario_hashes"]
 
 
 @pytest.mark.parametrize(

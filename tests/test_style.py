@@ -39,11 +39,7 @@ DRAWN = figures.of_comparison(
 @pytest.mark.parametrize("figure", DRAWN, ids=lambda f: f.name)
 def test_every_figure_of_a_comparison_keeps_the_style(figure: Figure) -> None:
     assert style.lint(figure, figure) == []
-
-
-def test_narrow_figures_keep_it_as_well() -> None:
-    for figure in test_figures.every_figure():
-        assert style.lint(figure, width=paper.HALF) == []
+    assert style.lint(figure, width=paper.HALF) == []
 
 
 @pytest.mark.parametrize(

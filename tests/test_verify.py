@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -135,8 +136,6 @@ def test_changed_words_in_a_page_and_bytes_in_a_pdf_are_found(own: Path, tmp_pat
 
 
 def test_a_changed_file_in_an_archive_is_named(own: Path, tmp_path: Path) -> None:
-    import zipfile
-
     copy = tmp_path / "archive.zip"
     with zipfile.ZipFile(own / "archive.zip") as given, zipfile.ZipFile(copy, "w") as made:
         for name in given.namelist():
@@ -145,6 +144,16 @@ def test_a_changed_file_in_an_archive_is_named(own: Path, tmp_path: Path) -> Non
                           else content)  # fmt: skip
     verdict = verification.verify(copy)
     assert verdict.differences == ("'data/macro.csv' is not the file that the archive lists",)
+
+
+def test_a_damaged_archive_is_refused(own: Path, tmp_path: Path) -> None:
+    carried = json.dumps(export.provenance_of(own / "brief.html"))
+    described = {"@graph": [{"econsimProvenance": carried}, {"sha256": "of nothing"}]}
+    place = tmp_path / "archive.zip"
+    with zipfile.ZipFile(place, "w") as made:
+        made.writestr("ro-crate-metadata.json", json.dumps(described))
+    with pytest.raises(ResultsError, match="damaged"):
+        verification.verify(place)
 
 
 def test_a_changed_default_is_named(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:

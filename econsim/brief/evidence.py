@@ -149,22 +149,32 @@ class Voice:
 
     def amount(self, told: Told) -> Phrase:
         """The mean with its unit."""
-        return Phrase(amount(number(told.estimate), told.estimate.unit), told.values())
+        said = self.number(told)
+        return Phrase(amount(said.text, told.estimate.unit), said.values)
 
     def number(self, told: Told) -> Phrase:
-        """The mean."""
-        return Phrase(number(told.estimate), told.values())
+        """The mean, with the digits that its error allows."""
+        return Phrase(number(coarse(told.estimate)), _shown(told))
 
     def interval(self, told: Told) -> Phrase:
-        """The interval."""
-        return Phrase(interval(told.estimate), told.values())
+        """The interval, with the same digits."""
+        return Phrase(interval(coarse(told.estimate)), _shown(told))
+
+    def thousands(self, told: Told) -> Phrase:
+        """A number of firms in thousands, or as it is when small."""
+        e = told.estimate
+        if abs(e.mean) < 2000.0:
+            return self.number(told)
+        small = Estimate(e.mean / 1e3, e.low / 1e3, e.high / 1e3, e.n, e.unit)
+        phrase = self.number(Told(small, f"{told.source}, thousands,"))
+        return Phrase(f"{phrase.text} thousand", phrase.values)
 
     def with_interval(self, told: Told) -> Phrase:
         """Mean and half the interval's width, or the mean alone of a single run."""
         e = told.estimate
         if not math.isfinite(e.low) or e.high == e.low:
             return self.number(told)
-        values = {**told.values(), f"{told.source} half width": e.half_width}
+        values = {**_shown(told), f"{told.source} half width": e.half_width}
         return Phrase(f"{number(e)} ± {half_width(e)}", values)
 
     def persons(self, group: str = HEADLINE_GROUP) -> Phrase:
@@ -189,7 +199,8 @@ class Voice:
 
     def place(self) -> Phrase:
         """The region."""
-        return quoted(place(self.main), "region")
+        words = place(self.main)
+        return quoted(f"the {words}" if words == "United States" else words, "region")
 
     def runs(self) -> Phrase:
         """Number of replicates and of firms."""
@@ -207,6 +218,24 @@ def _label(name: str, by: str | None) -> str:
     """An outcome in words, with its groups."""
     words = outcome(name).label
     return words if by is None else f"{words} by {by.replace('_', ' ')}"
+
+
+def _shown(told: Told) -> dict[str, float]:
+    """An estimate by what it is; where it is shown coarsely, so as well."""
+    small = coarse(told.estimate)
+    if small is told.estimate:
+        return told.values()
+    return {**told.values(), **Told(small, f"{told.source}, coarse,").values()}
+
+
+def coarse(e: Estimate) -> Estimate:
+    """A large number without the digits that its error leaves open: 92,285 ± 41,408 as 90,000."""
+    error = e.half_width if math.isfinite(e.low) else abs(e.mean) / 100.0
+    if not error >= 20.0:
+        return e
+    places = -math.floor(math.log10(error))
+    low, high = (round(v, places) if math.isfinite(v) else v for v in (e.low, e.high))
+    return Estimate(round(e.mean, places), low, high, e.n, e.unit)
 
 
 def listed(phrases: Iterable[Phrase], joint: str = ", ") -> Phrase:

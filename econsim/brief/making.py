@@ -21,16 +21,22 @@ from econsim.brief.content import (
     Phrase,
     Picture,
     UnsoundError,
+    quoted,
     unfounded,
 )
 from econsim.brief.evidence import Evidence, Voice
 from econsim.experiments.headline import GridPoint
 from econsim.experiments.store import Store
-from econsim.figures import export
+from econsim.figures import export, place
 from econsim.parameters import nearest
 from econsim.results import Comparison, Results
 from econsim.scenario import Scenario
 
+#: What a brief must know of its results.
+NEEDED = (
+    "region", "currency", "scenario_hash", "rows", "seeds", "months", "policy_start",
+    "discount_rate", "data_hash", "econsim",
+)  # fmt: skip
 #: What can be written.
 FORMATS = ("pdf", "html", "csv", "xlsx", "iamc")
 #: Figures of the two forms, in order; the archive holds all that can be drawn.
@@ -53,6 +59,7 @@ def of_comparison(evidence: Evidence, long: bool = True) -> Document:
     voice = Voice(evidence.comparison)
     table = numbers.headline_table(voice)
     blocks: list[Block] = [
+        *sections.caution(voice),
         *sections.lead(voice),
         Paragraph(sections.uncertainty_note(voice), "small"),
         *sections.question(voice, evidence, long),
@@ -109,7 +116,9 @@ def _finished(
     document = Document(
         name=name,
         title=voice.say("{x}", x=title),
-        kicker=voice.say("{kind} · {place}", kind=kicker, place=voice.place()),
+        kicker=voice.say(
+            "{kind} · {place}", kind=kicker, place=quoted(place(voice.main), "region")
+        ),
         blocks=tuple(blocks),
         quotes=tuple(voice.said.quotes),
         provenance=certificate(evidence, form),
@@ -217,7 +226,17 @@ def gather(
         points: the same over lambda and the open share.
         scenarios: the scenario and the baseline, where known.
         command: words that make the brief again.
+
+    Raises:
+        BriefError: results of an older version, which lack what a brief must say.
     """
+    for result in (comparison.b, comparison.a):
+        lacking = [k for k in NEEDED if k not in result.manifest]
+        if lacking:
+            raise BriefError(
+                f"the results of '{result.scenario}' come from an older version of econsim (no "
+                f"'{lacking[0]}'): run it again"
+            )
     found = shipped.findings(comparison)
     drawn, missing = figures.of_comparison(comparison, points)
     absent = {k: v for k, v in missing.items() if k not in found}
@@ -280,7 +299,7 @@ def write(
         places.setdefault(where, {})[stem] = content
     written: list[Path] = []
     for where, part in places.items():
-        written += export.write(Path(folder) / where, part)
+        written += export.write(Path(folder) / where, part, documents[0].provenance)
     return written, missing
 
 

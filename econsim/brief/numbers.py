@@ -76,7 +76,8 @@ def estimates(
         return None
     heads = [voice.say("{x}", x=h) for h in header] + (["unit"] if units else [])
     # An interval needs room for two numbers more.
-    widths = [2.2] + [
+    longest = max(len(row[0]) for row in shown)
+    widths = [2.2 if longest > 12 else 0.9] + [
         1.9 if any("(" in row[c] for row in shown) else 1.15 for c in range(1, len(columns))
     ]
     return Table(
@@ -169,8 +170,12 @@ def size_table(voice: Voice) -> Table | None:
         voice, "sizes",
         Phrase(f"Who changes, by persons engaged, in {voice.year}", voice.when().values),
         ("persons", *header), rows,
-        note="Lost users use general-purpose AI in the baseline and not here; diverted users move "
-        "from an open to a closed model.",
+        note=voice.say(
+            "Lost users use general-purpose AI in the baseline and not here; diverted users move "
+            "from an open to a closed model. Brackets: {level} % interval. Money: mean of the "
+            "year; figures by sector and size show its December at a yearly rate.",
+            level=Phrase("95", {"confidence, percent": 100.0 * CONFIDENCE}),
+        ),
     )  # fmt: skip
 
 
@@ -207,7 +212,9 @@ def group_table(voice: Voice, by: str, name: str, title: str, limit: int = 0) ->
         return table
     rest = len(table.rows) - limit
     note = voice.say(
-        "{rest} more in the table's file.", rest=Phrase(str(rest), {"further rows": float(rest)})
+        "The largest; {rest} more in the table's file. Splits by member state rest on derived "
+        "tables.",
+        rest=Phrase(str(rest), {"further rows": float(rest)}),
     )
     return Table(table.name, table.title, table.header, table.rows[:limit], table.records, note)
 

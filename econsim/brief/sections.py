@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from econsim.brief import numbers
 from econsim.brief.content import (
@@ -33,6 +33,8 @@ STUDIES = {
     "bands": ("three kinds of uncertainty side by side", "run --ensemble"),
     "reversal": ("when the baseline does not win", "discover"),
 }
+#: Figures that runs of two scenarios cannot give.
+OF_OTHERS = (*STUDIES, "scorecard", "kinds_of_uncertainty", "policy_ranking", "joint_contour")
 #: Assumptions that every reader of a headline should know.
 DECIDING = (
     headline.LAMBDA, headline.OPEN_SHARE, "benefit.ceiling", "benefit.saving",
@@ -109,6 +111,15 @@ def lead(voice: Voice) -> list[Block]:
         items.append(voice.say("GDP: {size}", size=size))
     items += [text for text in (_sum(voice), _income(voice)) if text]
     return [Bullets(tuple(items))] if items else []
+
+
+def caution(voice: Voice) -> list[Block]:
+    """That the runs were interrupted, where they were."""
+    partial = voice.main.manifest.get("partial")
+    if partial is None:
+        return []
+    extent = quoted(str(partial), "manifest: partial")
+    return [Paragraph(voice.say("INCOMPLETE: the runs were interrupted ({x}).", x=extent), "lead")]
 
 
 def _sum(voice: Voice) -> str:
@@ -223,9 +234,12 @@ def gains(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
     if not long:
         return blocks
     tables = [numbers.size_table(voice), numbers.economy_table(voice)]
-    tables.append(
-        numbers.group_table(voice, "sector", "gdp_contribution", "Contribution to GDP by sector")
-    )
+    if not any(f.name == "winners_and_losers" for f in evidence.figures):
+        tables.append(
+            numbers.group_table(
+                voice, "sector", "gdp_contribution", "Contribution to GDP by sector"
+            )
+        )
     if len(voice.main.labels.get("country", ())) > 1:
         tables.append(numbers.group_table(voice, "country", "gdp", "GDP by member state", limit=10))
     return [*blocks, *(t for t in tables if t is not None)]
@@ -265,17 +279,9 @@ def _flows(voice: Voice) -> str:
     return voice.say(
         "Firms: {lost} use general-purpose AI in the baseline and not here, {diverted} move from "
         "an open to a closed model, {gained} use it only here.",
-        lost=_thousands(voice, lost), diverted=_thousands(voice, diverted),
-        gained=_thousands(voice, gained),
+        lost=voice.thousands(lost), diverted=voice.thousands(diverted),
+        gained=voice.thousands(gained),
     )  # fmt: skip
-
-
-def _thousands(voice: Voice, told: Told) -> Phrase:
-    """A number of firms, rounded to thousands, or as it is when small."""
-    mean = told.estimate.mean
-    if mean < 2000.0:
-        return voice.number(told)
-    return Phrase(f"{mean / 1000.0:,.0f} thousand", {f"{told.source} thousands": mean / 1000.0})
 
 
 def _surplus(voice: Voice) -> str:
@@ -392,38 +398,68 @@ def reversal(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
         if long:
             blocks.append(Picture(evidence.findings["reversal"]))
         return blocks
-    told = [(p, numbers.point_told(voice, p)["gdp"]) for p in evidence.points]
-    clear = [(p, t) for p, t in told if not t.unclear]
     main = voice.difference("gdp")
-    if told and main is not None and not main.unclear:
-        other = [(p, t) for p, t in clear if t.estimate.mean * main.estimate.mean < 0.0]
-        unclear = len(told) - len(clear)
-        count = Phrase(str(len(told)), {"points of the joint axes": float(len(told))})
-        if other:
-            places = listed(
-                Phrase(f"lambda {p.dissimilarity:g} with open share {p.open_share:g}",
-                       {"lambda of a point " + str(i): p.dissimilarity,
-                        "open share of a point " + str(i): p.open_share})
-                for i, (p, _) in enumerate(other)
+    if main is None:
+        return [*blocks, Paragraph("These results keep no GDP.")]
+    told = [(p, numbers.point_told(voice, p)["gdp"]) for p in evidence.points]
+    clear = [(p, t.estimate.mean) for p, t in told if not t.unclear]
+    if main.unclear:
+        lower = _places(p for p, mean in clear if mean < 0.0)
+        higher = _places(p for p, mean in clear if mean > 0.0)
+        text = "There is no clear GDP effect that could reverse."
+        if lower.text and higher.text:
+            text = voice.say(
+                "At the default assumptions the GDP effect is not clear. Over the joint axes it is "
+                "clearly lower at {lower}, and clearly higher at {higher}.",
+                lower=lower, higher=higher,
             )  # fmt: skip
+        elif lower.text or higher.text:
             text = voice.say(
-                "Over the joint axes the GDP effect has the other sign at {places}.", places=places
-            )
-        elif unclear:
-            text = voice.say(
-                "At none of the {count} points of lambda and the open share does the GDP effect "
-                "clearly turn; at {unclear} of them its interval holds zero.",
-                count=count, unclear=Phrase(str(unclear), {"unclear points": float(unclear)}),
+                "At the default assumptions the GDP effect is not clear; it is clearly {way} at "
+                "{places}.",
+                way="lower" if lower.text else "higher",
+                places=lower if lower.text else higher,
             )  # fmt: skip
-        else:
-            text = voice.say(
-                "It does not reverse at any of the {count} points of lambda and the open share.",
-                count=count,
+        return [*blocks, Paragraph(text)]
+    if not told:
+        text = "Whether it reverses was not searched: the joint axes were not run."
+        return [*blocks, Paragraph(text)]
+    other = _places(p for p, mean in clear if mean * main.estimate.mean < 0.0)
+    count = Phrase(str(len(told)), {"points of the joint axes": float(len(told))})
+    unclear = len(told) - len(clear)
+    if other.text:
+        text = voice.say(
+            "Over the joint axes the GDP effect has the other sign at {places}.", places=other
+        )
+    elif unclear:
+        text = voice.say(
+            "At none of the {count} points of lambda and the open share does the GDP effect "
+            "clearly turn; at {unclear} of them its interval holds zero.",
+            count=count, unclear=Phrase(str(unclear), {"unclear points": float(unclear)}),
+        )  # fmt: skip
+    else:
+        text = voice.say(
+            "It does not reverse at any of the {count} points of lambda and the open share.",
+            count=count,
+        )
+    return [*blocks, Paragraph(text)]
+
+
+def _places(points: Iterable[headline.GridPoint]) -> Phrase:
+    """Points of the joint axes in words."""
+    return listed(
+        (
+            Phrase(
+                f"lambda {p.dissimilarity:g} with open share {p.open_share:g}",
+                {
+                    f"lambda {p.dissimilarity:g}": p.dissimilarity,
+                    f"open share {p.open_share:g}": p.open_share,
+                },
             )
-        blocks.append(Paragraph(text))
-    elif main is not None and main.unclear:
-        blocks.append(Paragraph("There is no clear GDP effect that could reverse."))
-    return blocks
+            for p in points
+        ),
+        "; ",
+    )
 
 
 # --- Published estimates --------------------------------------------------------------------------
@@ -533,7 +569,8 @@ def limits(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
     """What this cannot tell."""
     chosen = LIMITS if long else (LIMITS[0], LIMITS[1], LIMITS[4])
     blocks: list[Block] = [Heading("Limits"), Bullets(chosen)]
-    reasons = {**evidence.missing_figures, **voice.missing}
+    drawn = {k: v for k, v in evidence.missing_figures.items() if k not in OF_OTHERS}
+    reasons = {**drawn, **voice.missing}
     if reasons and long:
         blocks.append(Paragraph("Not in these results, so not said here:"))
         blocks.append(

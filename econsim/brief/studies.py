@@ -186,7 +186,7 @@ def _certificate(store: Store, command: str, region: str) -> dict[str, Any]:
         "econsim": manifest["made_with"]["econsim"],
         "region": region,
         "data_hash": manifest["data"],
-        "study": manifest["name"],
+        "name": manifest["name"],
         "scenario_hashes": dict(manifest["scenario_hashes"]),
         "model": dict(manifest["model"]),
         "runs": manifest["runs"],

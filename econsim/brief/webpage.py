@@ -95,7 +95,9 @@ def _table(table: Table) -> str:
         for row in table.rows
     )
     note = f'<p class="small">{escape(table.note)}</p>' if table.note else ""
+    name = escape(table.title, quote=True)
     return (
-        f'<div class="table"><table>\n<caption>{escape(table.title)}</caption>\n'
+        f'<div class="table" tabindex="0" role="region" aria-label="{name}"><table>\n'
+        f"<caption>{escape(table.title)}</caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>\n{note}"
     )

@@ -399,7 +399,11 @@ def gdp_effect(
         note=note_of(main),
         source=source_of(main),
         data=data,
-        provenance=provenance(comparison.b, main),
+        provenance=provenance(
+            comparison.b,
+            main,
+            **({} if first_instrument is None else {"first_instrument": first_instrument}),
+        ),
         panels=(_gdp_panel(data, first_instrument or policy_start(comparison)),),
     )
 
@@ -508,7 +512,7 @@ def headline_grid(points: Sequence[Point], year: int | None = None) -> Figure:
         ),
         source=source_of(main),
         data=data,
-        provenance=provenance(*both),
+        provenance=provenance(*both, year=year),
         panels=maps(data),
     )
 

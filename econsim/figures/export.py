@@ -68,7 +68,7 @@ _PAGE = """<!DOCTYPE html>
 <style>
 body {{ font: 16px/1.45 Arial, Helvetica, sans-serif; color: #1B2A30; background: #FFFFFF;
   max-width: 60rem; margin: 0 auto; padding: 1rem; }}
-figure {{ margin: 0; }} svg {{ width: 100%; height: auto; }}
+h1 {{ font-size: 1.35rem; }} figure {{ margin: 0; }} svg {{ width: 100%; height: auto; }}
 table {{ border-collapse: collapse; font-size: 0.85rem; }} caption {{ text-align: left; }}
 th, td {{ padding: 0.15rem 0.6rem 0.15rem 0; border-bottom: 1px solid #8A979C; text-align: left; }}
 td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}

@@ -336,10 +336,12 @@ def _draw(figure: Drawable, width: float) -> Any:
     sheet.block(_EDGE, below + 0.8, subtitle, SUBTITLE, MUTED)
     for panel, frame in zip(figure.panels, frames, strict=True):
         top = sheet.block(frame.x, frame.y, frame.heading, LABEL, MUTED)
-        x = frame.x
-        for words, colour in getattr(panel, "key", ()):
-            sheet.words(x, top, f"■ {words}", LABEL, colour, bold=True)
-            x += _width(f"■ {words}", LABEL, bold=True) + 4.0
+        for keys in _key(panel, frame.width):
+            x = frame.x
+            for words, colour in keys:
+                sheet.words(x, top, words, LABEL, colour, bold=True)
+                x += _width(words, LABEL, bold=True) + 4.0
+            top += _LEADING * LABEL
         _DRAW[type(panel)](sheet, panel, frame)
     sheet.block(_EDGE, y, foot, FOOT, MUTED)
     return sheet.figure
@@ -351,7 +353,7 @@ def _draw(figure: Drawable, width: float) -> Any:
 def _frame(panel: Any, width: float) -> _Frame:
     """The room that a panel needs in a column of ``width`` millimetres."""
     heading = _wrap(panel.heading, LABEL, width)
-    lines = len(heading) + bool(getattr(panel, "key", ()))
+    lines = len(heading) + len(_key(panel, width))
     above = _LEADING * LABEL * lines + 1.6
     tick = _LEADING * LABEL + _DOWN
     shrink = 1.0 if width > HALF else 0.85
@@ -412,6 +414,21 @@ def _frame(panel: Any, width: float) -> _Frame:
     bar = _widest([*(w for _, w in panel.ticks), panel.missing], LABEL) + 7.0
     wide = min(width - bar, height * (right - left) / (top - bottom))
     return frame(0.0, width - wide, wide * (top - bottom) / (right - left), 0.0)
+
+
+def _key(panel: Any, width: float) -> list[list[tuple[str, str]]]:
+    """Lines of the words that explain colours, as many to a line as fit."""
+    lines: list[list[tuple[str, str]]] = []
+    used = math.inf
+    for words, colour in getattr(panel, "key", ()):
+        marked = f"■ {words}"
+        needed = _width(marked, LABEL, bold=True)
+        if used + needed > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append((marked, colour))
+        used += needed + 4.0
+    return lines
 
 
 def _beside(texts: Sequence[str]) -> float:
@@ -510,20 +527,35 @@ def _time(sheet: _Sheet, axes: Any, frame: _Frame, periods: Sequence[str]) -> tu
 
 
 def _start(
-    sheet: _Sheet, frame: _Frame, panel: Lines | Areas, ends: tuple[float, float], on_top: bool
+    sheet: _Sheet,
+    frame: _Frame,
+    panel: Lines | Areas,
+    ends: tuple[float, float],
+    drawn: Sequence[tuple[float, float]],
 ) -> None:
-    """Marks the first instrument."""
+    """Marks the first instrument; its words stand where least is drawn (points on the sheet)."""
     if panel.start is None:
         return
     x = frame.across(_position(panel.start), *ends)
     top, bottom = frame.corner[1], frame.corner[1] + frame.height
     sheet.line([x, x], [top, bottom], MUTED, 0.7, _DASHES["dot"])
-    if panel.start_words:
-        month = month_words(panel.start) if len(panel.start) > 4 else panel.start
-        lines = ["policy starts", month]
-        wide = _widest(lines, FOOT)
-        across, at = ("right", x - 1.0) if x - frame.corner[0] > wide + 1.0 else ("left", x + 1.0)
-        y = top + 0.4 if on_top else bottom - 0.4 - 2 * _LEADING * FOOT
+    if not panel.start_words:
+        return
+    month = month_words(panel.start) if len(panel.start) > 4 else panel.start
+    lines = ["policy starts", month]
+    wide, high = _widest(lines, FOOT), 2 * _LEADING * FOOT
+    places: list[tuple[int, int, str, float]] = []
+    for across, left in (("right", x - 1.0 - wide), ("left", x + 1.0)):
+        if frame.corner[0] <= left <= frame.corner[0] + frame.inner - wide:
+            for y in (top + 0.4, bottom - 0.4 - high):
+                crowd = sum(
+                    left - 1.0 <= u <= left + wide + 1.0 and y - 1.0 <= v <= y + high + 1.0
+                    for u, v in drawn
+                )
+                places.append((crowd, len(places), across, y))
+    if places:
+        _, _, across, y = min(places)
+        at = x - 1.0 if across == "right" else x + 1.0
         sheet.block(at, y, lines, FOOT, MUTED, across=across)
 
 
@@ -571,7 +603,18 @@ def _lines(sheet: _Sheet, panel: Lines, frame: _Frame) -> None:
         if s.end
     ]
     _labels(sheet, frame, shown)
-    _start(sheet, frame, panel, ends, panel.words_on_top())
+    edges = [s.values for s in panel.series]
+    edges += [edge for s in panel.series for b in s.bands for edge in (b.low, b.high)]
+    drawn = [
+        (frame.across(u, *ends), frame.down(v, low, high))
+        for values in edges
+        for u, v in zip(x, values, strict=True)
+        if math.isfinite(v)
+    ]
+    if panel.zero:
+        steps = int(frame.inner)
+        drawn += [(frame.corner[0] + i, frame.down(0.0, low, high)) for i in range(steps)]
+    _start(sheet, frame, panel, ends, drawn)
 
 
 def _final(series: Series) -> float:
@@ -615,7 +658,13 @@ def _areas(sheet: _Sheet, panel: Areas, frame: _Frame) -> None:
         middle = (below[-1] + above[-1]) / 2
         shown.append((frame.down(middle, 0.0, panel.top), area.label, legible(area.colour), False))
     _labels(sheet, frame, shown)
-    _start(sheet, frame, panel, ends, on_top=True)
+    drawn = [
+        (frame.across(u, *ends), frame.down(share * v, 0.0, panel.top))
+        for _, above in panel.edges()
+        for u, v in zip(x, above, strict=True)
+        for share in (0.25, 0.5, 0.75, 1.0)  # the area below the edge as well
+    ]
+    _start(sheet, frame, panel, ends, drawn)
 
 
 def _listed(

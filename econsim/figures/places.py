@@ -164,6 +164,16 @@ def member_states(comparison: Comparison) -> Figure:
     )  # fmt: skip
 
 
+#: Square kilometres of a state's largest part from which its code does not touch another's.
+_ROOM = 32_000.0
+
+
+def _has_room(state: State) -> bool:
+    ring = state.rings[0]
+    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2.0 >= _ROOM
+
+
 def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) -> Map:
     """The map of one outcome: colours only where the interval holds no zero."""
     shapes = []
@@ -173,7 +183,7 @@ def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) ->
         shapes.append(
             Shape(
                 state.name, state.rings, math.nan if unclear else gap.mean,
-                f"{number(gap)} ({interval(gap)})", code,
+                f"{number(gap)} ({interval(gap)})", code if _has_room(state) else "",
             )
         )  # fmt: skip
     known = [s.value for s in shapes if math.isfinite(s.value)] or [0.0]
@@ -182,7 +192,7 @@ def _map(heading: str, unit: str, gaps: dict[str, Estimate], sheet: Outlines) ->
     edges = (-reach, 0.0, reach) if reach > 0.0 else (0.0,)
     ticks = tuple((v, minus(f"{v:.{digits}f}")) for v in edges)
     return Map(
-        heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference", height=320.0
+        heading, unit, tuple(shapes), ticks=ticks, missing="no clear difference", height=380.0
     )
 
 

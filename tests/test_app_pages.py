@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from econsim import brief, figures
+from econsim import brief, cli, figures
 from econsim.app import briefing, draft, shipped, understanding
 from econsim.app.briefing import BriefOrder
+from econsim.app.draft import Settings
 from econsim.app.exhibits import FILES, Exhibit
 from econsim.app.jobs import Order
 from econsim.app.views import view_of
@@ -47,6 +48,16 @@ def test_each_file_of_a_chart_carries_its_provenance(
     path.write_bytes(content)
     assert shipped.load("EU27").comparison.a.manifest["scenario_hash"] in str(provenance_of(path))
     assert exhibits["gdp_effect"].file(ending) == content
+
+
+def test_what_was_taken_away_can_be_verified(tmp_path: Path) -> None:
+    pair = tuple(draft.shipped_text(n) for n in draft.HEADLINE_PAIRS["US"])
+    view = view_of(Order(pair, Settings(1_000, 1, 3)).perform())
+    path = tmp_path / "gdp_effect.svg"
+    path.write_bytes(view.gdp.file("svg"))
+    assert cli._run(["verify", str(path)]) == 0
+    path.write_bytes(path.read_bytes().replace(b"GDP difference", b"GDP difference!"))
+    assert cli._run(["verify", str(path)]) == 4
 
 
 def test_the_shipped_results_allow_every_figure_that_a_question_names(
@@ -107,8 +118,6 @@ def test_a_shipped_finding_is_shown_with_its_sentence(
 def test_the_brief_is_that_of_the_command_line() -> None:
     found = shipped.load("EU27")
     baseline, policy = (draft.shipped_text(n) for n in draft.HEADLINE_PAIRS["EU27"])
-    from econsim.app.draft import Settings
-
     order = Order((baseline, policy), Settings(20_000, 10, 1), grid=True)
     made = BriefOrder(order, found.answer)
     content = made.perform()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -48,7 +49,7 @@ class Text:
         Raises:
             ScenarioError: with line, what is wrong, and the nearest valid name.
         """
-        return scenario.loads(self.yaml, self.name)
+        return _read(self.yaml, self.name, _library())
 
     @property
     def reference(self) -> str:
@@ -98,6 +99,11 @@ def titles(region: str) -> dict[str, str]:
 
     Files are not validated, only their first title is read: there are many.
     """
+    return dict(_titles(region, _library()))
+
+
+@lru_cache(maxsize=4)
+def _titles(region: str, library: tuple[tuple[int, int], ...]) -> dict[str, str]:
     first = f"{BASELINES[region].partition('-')[0]}-"
     found = {}
     for name in scenario.shipped():
@@ -122,13 +128,28 @@ def shipped_scenario(name: str) -> Scenario:
     Raises:
         ScenarioError: it does not load.
     """
+    return _loaded(name, _library())
+
+
+def _library() -> tuple[tuple[int, int], ...]:
+    """State of the folder of shipped scenarios, which any text may extend; at most 0.2 s old."""
+    return _library_at(int(5.0 * time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _library_at(moment: int) -> tuple[tuple[int, int], ...]:
     files = (p.stat() for p in sorted(scenario.folder().glob("*.yaml")))
-    return _loaded(name, tuple((s.st_mtime_ns, s.st_size) for s in files))
+    return tuple((s.st_mtime_ns, s.st_size) for s in files)
 
 
 @lru_cache(maxsize=64)
-def _loaded(name: str, stamp: tuple[tuple[int, int], ...]) -> Scenario:
+def _loaded(name: str, library: tuple[tuple[int, int], ...]) -> Scenario:
     return scenario.load(name)
+
+
+@lru_cache(maxsize=128)
+def _read(text: str, name: str, library: tuple[tuple[int, int], ...]) -> Scenario:
+    return scenario.loads(text, name)
 
 
 def ancestry(text: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ WIDTH = 700
 #: On a telephone a dense figure keeps its width and is moved sideways.
 STYLE = """<style>
 [class*="st-key-dense-"] { overflow-x: auto; }
-[class*="st-key-dense-"] > * { min-width: 640px; }
+[class*="st-key-dense-"] > :first-child { min-width: 640px; }
 </style>"""
 #: Endings and types of the files of a figure.
 FILES = {
@@ -77,7 +77,7 @@ def show(exhibit: Exhibit, key: str, dense: bool = False) -> None:
             # What moves sideways must hold something that the keyboard reaches.
             st.download_button(
                 "Drawing (SVG)", partial(exhibit.file, "svg"), f"{figure.name}.svg",
-                FILES["svg"], key=f"{key}-drawing", on_click="ignore",
+                FILES["svg"], key=f"{key}-drawing", on_click="ignore", width="content",
             )  # fmt: skip
     st.caption(figure.note)
     with st.expander("Table, description, files of this chart"):
@@ -89,12 +89,16 @@ def show(exhibit: Exhibit, key: str, dense: bool = False) -> None:
                     ending.upper(), partial(exhibit.file, ending), f"{figure.name}.{ending}", kind,
                     key=f"{key}-{ending}", on_click="ignore",
                 )  # fmt: skip
-        st.caption("Each file carries its provenance: `econsim verify FILE` makes it again.")
+        st.caption("Each file carries its provenance: scenario hashes, seeds, firms, versions.")
         st.dataframe(figure.data, hide_index=True, height=240)
 
 
-def show_all(exhibits: Sequence[Exhibit], key: str) -> None:
-    """Figures below one another, at the width they are made for or that of a telephone."""
+def show_all(exhibits: Sequence[Exhibit], key: str, dense: bool = False) -> None:
+    """Figures below one another, at the width they are made for or that of a telephone.
+
+    Args:
+        exhibits, key, dense: see :func:`show`.
+    """
     with st.container(width=WIDTH):
         for exhibit in exhibits:
-            show(exhibit, f"{key}-{exhibit.figure.name}", dense=True)
+            show(exhibit, f"{key}-{exhibit.figure.name}", dense)

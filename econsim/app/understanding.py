@@ -131,7 +131,7 @@ def page(region: str) -> None:
         exhibit = _finding(str(shipped.FOLDER / region / "findings" / f"{finding.name}.json"))
         if exhibit is not None:
             st.write(f"{finding.sentence} {_first_five(exhibit.figure, finding)}".strip())
-            exhibits.show_all([exhibit], "finding")
+            exhibits.show_all([exhibit], "finding", dense=True)
             continue
         st.info(
             f"The study “{finding.name.replace('_', ' ')}” does not come with this copy of "
@@ -145,7 +145,7 @@ def page(region: str) -> None:
     st.caption(f"Below: {comparison.a.scenario} against {comparison.b.scenario}.")
     drawn, reasons = _gallery(key, comparison, points)
     shown = [e for name in question.drawn for e in drawn if e.figure.name == name]
-    exhibits.show_all(shown, "understand")
+    exhibits.show_all(shown, "understand", dense=True)
     for name in question.drawn:
         if name in reasons:
             st.caption(f"No figure “{name.replace('_', ' ')}”: {reasons[name]}.")

@@ -29,8 +29,9 @@ STUDIES = {
     "EU27": ("headline-sensitivity", "where-it-reverses"),
     "US": ("headline-sensitivity-us", "where-it-reverses-us"),
 }
-#: Runs of the decompositions and of the ensemble.
-ROWS, REPLICATES, MEMBERS, SEED = 20_000, 4, 48, 1
+#: Firms, replicates and parameter sets of the ensemble's runs, and firms of the decompositions,
+#: which run the pair dozens of times with mechanisms held.
+ROWS, REPLICATES, MEMBERS, DECOMPOSED_ROWS, SEED = 20_000, 4, 48, 6_000, 1
 #: The headline population: outcome, dimension, group.
 _USE = ("use", "size_class", figures.HEADLINE_GROUP)
 #: One folder for each region, with ``findings/NAME.json`` as ``Figure.json`` writes them.
@@ -108,7 +109,9 @@ def _of_runs(region: str) -> dict[str, Figure]:
     seeds = [replicate_seed(SEED, r) for r in range(REPLICATES)]
     certificate = {
         "n": REPLICATES,
-        "results": [{"scenario": s.name, **manifest(s, ROWS, seeds)} for s in (reference, acted)],
+        "results": [
+            {"scenario": s.name, **manifest(s, DECOMPOSED_ROWS, seeds)} for s in (reference, acted)
+        ],
     }
     made = {}
     wanted: dict[str, tuple[str, dict[str, Any]]] = {
@@ -118,8 +121,9 @@ def _of_runs(region: str) -> dict[str, Figure]:
     for name, (outcome, where) in wanted.items():
         logger.info("%s: %s", region, name)
         found = decomposition.decompose(
-            reference, acted, outcome, rows=ROWS, replicates=REPLICATES, seed=SEED, **where
-        )
+            reference, acted, outcome, rows=DECOMPOSED_ROWS, replicates=REPLICATES, seed=SEED,
+            **where,
+        )  # fmt: skip
         made[name] = findings.mechanisms(found, region, certificate)
     logger.info("%s: ensemble", region)
     chosen = ensemble.load(region)

@@ -1127,7 +1127,10 @@ def _figure_groups(
         found = shipped.load(region)
         for reason in found.reasons:
             logger.warning("the results that come with econsim are not of this version: %s", reason)
-        return [("", *figures.of_comparison(found.comparison, found.points))]
+        # What studies of this pair found comes with econsim as figures.
+        files = sorted((shipped.FOLDER / region / "findings").glob("*.json"))
+        given = [figures.Figure.from_json(f.read_text(encoding="utf-8")) for f in files]
+        return [("", *figures.of_comparison(found.comparison, found.points, given=given))]
     if len(places) == 2:
         group = _load_all(places[::-1], None)
         with _progress(f"running {', '.join(places)}") as report:

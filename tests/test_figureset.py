@@ -94,7 +94,10 @@ SPREADS = (
     Spread("GDP", "EUR billion per year, prices of 2024", -3.0, (-4.0, -2.0), (-9.0, -3.0, -0.5),
            {"peers": -3.3, "taste": -5.2}, 24, ()),
 )  # fmt: skip
+MEMBERS = [pair(c) for c in (-9.0, -6.0, -4.0, -2.0)]
+VARIANTS = {"peers": pair(-7.0)}
 OF_COMPARISON = {
+    "gdp_bands",
     "adoption_by_size", "option_shares", "lost_and_diverted", "gdp_effect", "incomes", "prices",
     "sovereignty", "winners_and_losers", "member_states", "kinds_of_uncertainty", "headline_grid",
     "joint_contour", "policy_ranking",
@@ -109,7 +112,9 @@ def numbers(text: str) -> list[float]:
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, figures.Figure]:
     other = compare(result("other", "Other", change=-2.0), PLACES[0].comparison.b)
-    found, reasons = figures.of_comparison(pair(), PLACES, others=[other], spreads=SPREADS)
+    found, reasons = figures.of_comparison(
+        pair(), PLACES, others=[other], spreads=SPREADS, members=MEMBERS, variants=VARIANTS
+    )
     assert set(reasons) == {"decomposition", "sensitivity", "reversal", "scorecard"}
     return {f.name: f for f in found}
 
@@ -355,6 +360,19 @@ def test_kinds_of_uncertainty_stay_apart(drawn: dict[str, figures.Figure]) -> No
     assert (
         "no clear difference in GDP: EUR −9.0" in figures.kinds_of_uncertainty([both], pair()).title
     )
+
+
+def test_bands_of_gdp_keep_kinds_apart(drawn: dict[str, figures.Figure]) -> None:
+    figure = drawn["gdp_bands"]
+    ends = [m.difference("gdp", 2024).mean for m in MEMBERS]
+    table = figure.data[figure.data["period"] == "2024"].set_index("kind")
+    assert table.loc["parameters", "low"] == pytest.approx(np.quantile(ends, 0.1))
+    own, peers = figure.panels[0].series
+    assert own.bands[0].low[-1] == table.loc["parameters", "low"]
+    assert own.bands[1].low[-1] == pair().difference("gdp", 2024).low
+    assert peers.values[-1] == VARIANTS["peers"].difference("gdp", 2024).mean and not peers.bands
+    with pytest.raises(ResultsError, match="parameter sets"):
+        figures.gdp_bands(pair(), MEMBERS[:1], {})
 
 
 def test_a_rank_is_a_paired_difference() -> None:

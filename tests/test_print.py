@@ -7,6 +7,7 @@ import html.parser
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import test_findings
 from test_cli import call
 
 from econsim import figures, results
+from econsim.app import shipped
 from econsim.experiments import simulation
 from econsim.experiments.store import Store
 from econsim.figures import Figure, export, paper
@@ -275,9 +277,9 @@ def test_a_file_without_provenance_or_with_a_broken_one_is_refused(
 
 
 def test_other_kinds_of_files_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.xlsx").write_bytes(b"")
+    (tmp_path / "a.docx").write_bytes(b"")
     with pytest.raises(ResultsError, match="none of"):
-        export.provenance_of(tmp_path / "a.xlsx")
+        export.provenance_of(tmp_path / "a.docx")
     with pytest.raises(FileNotFoundError):
         export.provenance_of(tmp_path / "a.csv")
 
@@ -399,6 +401,25 @@ def test_the_command_draws_what_a_study_found(
     assert code == 0 and "arms.{svg}" in shown
     made = export.provenance_of(tmp_path / "out" / "arms.svg")
     assert made["made_by"]["figure"] == "arms" and made["scenario_hashes"]
+
+
+def test_the_command_draws_the_findings_that_come_with_econsim(
+    figure: Figure, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    shutil.copytree(shipped.FOLDER / "US", tmp_path / "shipped" / "US")
+    place = tmp_path / "shipped" / "US" / "findings"
+    place.mkdir(exist_ok=True)
+    found = replace(figure, name="reversal")
+    (place / "reversal.json").write_text(found.json(), encoding="utf-8")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "shipped")
+    code, _, _ = call(
+        capsys, "figures", "--region", "US", "--only", "reversal", "--format", "json",
+        "--out", str(tmp_path / "out"),
+    )  # fmt: skip
+    assert code == 0
+    drawn = (tmp_path / "out" / "reversal.json").read_text(encoding="utf-8")
+    assert Figure.from_json(drawn).digest() == found.digest()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import math
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -81,7 +83,11 @@ def test_pyam_loads_the_iamc_table(
     pyam = pytest.importorskip("pyam")
     place = tmp_path / "iamc.xlsx"
     place.write_bytes(tables.iamc(comparison, document.provenance))
-    loaded = pyam.IamDataFrame(place)
+    with warnings.catch_warnings():
+        # pyam leaves the workbook open: its handle is closed here, not in some later test.
+        warnings.simplefilter("ignore", ResourceWarning)
+        loaded = pyam.IamDataFrame(place)
+        gc.collect()
     assert set(loaded.scenario) == {"base", "restrictive", "restrictive minus base"}
     assert loaded.region == ["EU27"]
     assert loaded.year == [2021, 2022, 2023, 2024]

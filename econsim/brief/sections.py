@@ -30,11 +30,11 @@ STUDIES = {
     "sensitivity": ("which assumption moves the effect most", "sensitivity"),
     "value_of_information": ("which number would be worth knowing", "sensitivity"),
     "decomposition": ("which mechanism carries the effect", "decompose"),
-    "bands": ("three kinds of uncertainty side by side", "run --ensemble"),
+    "kinds_of_uncertainty": ("three kinds of uncertainty side by side", "run --ensemble"),
     "reversal": ("when the baseline does not win", "discover"),
 }
 #: Figures that runs of two scenarios cannot give.
-OF_OTHERS = (*STUDIES, "scorecard", "kinds_of_uncertainty", "policy_ranking", "joint_contour")
+OF_OTHERS = (*STUDIES, "scorecard", "policy_ranking", "joint_contour")
 #: Assumptions that every reader of a headline should know.
 DECIDING = (
     headline.LAMBDA, headline.OPEN_SHARE, "benefit.ceiling", "benefit.saving",
@@ -326,8 +326,8 @@ def deciding(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
         Heading("The assumptions that decide"),
         Paragraph(axes(voice, evidence)),
     ]
-    names = [n for n in STUDIES if n != "reversal"]
-    present = [n for n in names if n in evidence.findings]
+    known = [n for n in STUDIES if n in evidence.findings]
+    present = [n for n in dict.fromkeys((*known, *evidence.findings)) if n != "reversal"]
     items = [voice.say("{title}.", title=_found(evidence, n)) for n in present]
     if items:
         blocks.append(Bullets(tuple(items)))

@@ -25,6 +25,7 @@ from econsim.figures.studies import Words, rows, surface
 from econsim.figures.uncertainty import (
     Part,
     Predicted,
+    gdp_bands,
     joint_contour,
     kinds_of_uncertainty,
     policy_ranking,
@@ -64,6 +65,7 @@ __all__ = [
     "amount",
     "finding",
     "first_difference",
+    "gdp_bands",
     "gdp_effect",
     "gdp_finding",
     "headline_grid",

@@ -13,6 +13,7 @@ from econsim.figures.uncertainty import (
     PRIORS,
     Prior,
     Spread,
+    gdp_bands,
     joint_contour,
     kinds_of_uncertainty,
     policy_ranking,
@@ -34,6 +35,8 @@ def of_comparison(
     *,
     others: Sequence[Comparison] = (),
     spreads: Sequence[Spread] = (),
+    members: Sequence[Comparison] = (),
+    variants: Mapping[str, Comparison] | None = None,
     priors: Mapping[str, Prior] = PRIORS,
     given: Sequence[Figure] = (),
 ) -> tuple[list[Figure], dict[str, str]]:
@@ -44,6 +47,8 @@ def of_comparison(
         points: the same over lambda and the open share, for the joint figures.
         others: further scenarios against the same baseline, for the ranking.
         spreads: effects with kinds of uncertainty apart (an ensemble's), for that figure.
+        members, variants: the comparison at an ensemble's parameter sets and under other readings
+            of the model, for GDP with both drawn apart.
         priors: of lambda and the open share, marked on the contours.
         given: figures made elsewhere (decomposition, sensitivity, reversal, scorecard), which
             are put at the end.
@@ -62,6 +67,7 @@ def of_comparison(
         "winners_and_losers": lambda: winners_and_losers(comparison),
         "member_states": lambda: member_states(comparison),
         "kinds_of_uncertainty": lambda: kinds_of_uncertainty(spreads, comparison),
+        "gdp_bands": lambda: gdp_bands(comparison, members, variants or {}),
         "headline_grid": lambda: headline_grid(points),
         "joint_contour": lambda: joint_contour(points, priors),
         "policy_ranking": lambda: policy_ranking([comparison, *others]),

@@ -8,32 +8,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from econsim.figures.comparison import GRID_OUTCOMES, Point
+from econsim.figures.comparison import GRID_OUTCOMES, Point, policy_start
 from econsim.figures.figure import Figure, provenance
 from econsim.figures.panels import (
     ACCENT,
     INK,
     MUTED,
+    Band,
     Bar,
     Bars,
     Contour,
     Dot,
+    Lines,
     Place,
     Points,
     Row,
     Rows,
+    Series,
+    numbers,
 )
-from econsim.figures.paths import CLOSED, compose, tidy, told
+from econsim.figures.paths import CLOSED, compose, line, tidy, told
 from econsim.figures.studies import Words, source_of_study, subtitle_of_study
 from econsim.figures.words import (
     CONDITIONAL,
+    FIRST_YEAR,
     PERSONS,
     amount,
+    finding,
     holds_zero,
     interval,
     last_year,
@@ -149,6 +155,63 @@ def kinds_of_uncertainty(
         note=f"Luck: 80 % of single runs at one parameter set. Parameters: middle 80 % of "
         f"{spreads[0].members} parameter sets compatible with the surveys, one luck. Structure: "
         "another reading of the model each, fitted to the same use; never mixed into a band.",
+    )  # fmt: skip
+
+
+def gdp_bands(
+    comparison: Comparison, members: Sequence[Comparison], variants: Mapping[str, Comparison]
+) -> Figure:
+    """Paired difference in GDP by year with luck, parameters and structure drawn apart.
+
+    Args:
+        comparison: at the scenarios' own parameters.
+        members: the same at parameter sets compatible with the surveys, equally weighted.
+        variants: the same under other readings of the model, by name.
+
+    Raises:
+        ResultsError: fewer than two parameter sets.
+    """
+    if len(members) < 2:
+        raise ResultsError("needs the comparison at the parameter sets of an ensemble")
+    year = last_year(comparison.a)
+    years = range(FIRST_YEAR, year + 1)
+    scenario = f"{comparison.a.scenario} minus {comparison.b.scenario}"
+    bands = [comparison.difference("gdp", y) for y in years]
+    unit = bands[-1].unit
+    cloud = np.array([[m.difference("gdp", y).mean for y in years] for m in members])
+    low, high = np.quantile(cloud, (0.1, 0.9), axis=0)
+    rows = tidy({"kind": "luck", "scenario": scenario, "outcome": "gdp"}, map(str, years), bands)
+    for y, middle, below, above in zip(years, np.median(cloud, axis=0), low, high, strict=True):
+        rows.append({"kind": "parameters", "scenario": scenario, "outcome": "gdp",
+                     "period": str(y), "unit": unit, "mean": float(middle), "low": float(below),
+                     "high": float(above), "n": len(members)})  # fmt: skip
+    drawn = line(bands, "own parameters", ACCENT, end=number(bands[-1]), bold=True)
+    wide = Band(numbers(low), numbers(high), "parameters")
+    lines = [replace(drawn, bands=(wide, *drawn.bands))]
+    for name, variant in variants.items():
+        gaps = [variant.difference("gdp", y) for y in years]
+        fixed = {"kind": f"structure: {name}", "scenario": scenario, "outcome": "gdp"}
+        rows += tidy(fixed, map(str, years), gaps)
+        lines.append(
+            Series(name, numbers(g.mean for g in gaps), MUTED, dash="dot", width=1.2,
+                   end=name.replace("-", " "))
+        )  # fmt: skip
+    start = policy_start(comparison)
+    decimals = _digits([float(low[-1]), float(high[-1])])
+    reach = amount(_span(float(low[-1]), float(high[-1]), decimals), unit)
+    return compose(
+        comparison, "gdp_bands",
+        found=f"{finding(bands[-1], 'GDP', year)}; {reach} over parameter sets",
+        subtitle=f"Paired difference in GDP by year, {unit}",
+        alt=f"Line chart with bands. In {year}: {told(bands[-1])} at the scenarios' own "
+        f"parameters; {reach} over most parameter sets.",
+        rows=rows,
+        panels=(
+            Lines(f"Difference in GDP, {_short_unit(unit)}", unit, tuple(map(str, years)),
+                  tuple(lines), start=start[:4] if start else None, zero=True, height=300.0),
+        ),
+        note=f"Wide band: middle 80 % of {len(members)} parameter sets; dotted: other readings of "
+        "the model, never mixed into a band; narrow band as follows.",
     )  # fmt: skip
 
 
@@ -644,6 +707,7 @@ __all__ = [
     "Prior",
     "Spread",
     "Swing",
+    "gdp_bands",
     "joint_contour",
     "kinds_of_uncertainty",
     "policy_ranking",

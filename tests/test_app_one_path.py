@@ -31,6 +31,10 @@ def test_app_command_line_and_python_agree(
     shown = tuple(Text(f"{n}-short", f"title: {n}\nextends: {n}\n{RUN}") for n in names)
     for text in shown:
         (tmp_path / text.reference).write_text(text.yaml, encoding="utf-8")
+        # The hash decides the numbers: all ways in give the same one.
+        assert econsim.load(text.reference).hash() == text.scenario().hash()
+    # All of the US run; of the EU, whose cells are thirty times as many, every third.
+    shown = shown if region == "US" else shown[::3]
     mine = Order(shown, SMALL).perform().results
 
     # The very command that the page shows.
@@ -48,7 +52,7 @@ def test_app_command_line_and_python_agree(
 
     # In Python, as the page shows it: the pair alone and not in one pass with all the others.
     assert econsim.simulate is simulation.simulate
-    for number in range(1, len(shown), 10):
+    for number in range(1, len(shown), 8):
         pair = [econsim.load(shown[n].reference) for n in (0, number)]
         found = econsim.simulate(*pair, rows=SMALL.rows, replicates=1, seed=SMALL.seed)
         gap = econsim.compare(found[1], found[0]).difference("gdp", 2030)

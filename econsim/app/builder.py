@@ -157,6 +157,7 @@ def _form(region: str, linked: Link | None, visible: bool) -> None:
         st.error(f"This policy cannot be run as written. {error}")
         return
     order = Order((baseline, policy), settings, grid)
+    address = link.of_draft(made, compared, grid, (policy, baseline))
     if not visible:
         return
     st.markdown("## What this changes")
@@ -175,9 +176,9 @@ def _form(region: str, linked: Link | None, visible: bool) -> None:
     with st.expander("Show the scenario file"):
         st.code(policy.yaml, language=None)
     with st.expander("Share this policy"):
-        _share(made, compared, grid)
+        _share(address)
     if pressed:
-        st.session_state["order"] = (order, link.of_draft(made, compared, grid))
+        st.session_state["order"] = (order, address)
         st.rerun()
 
 
@@ -230,8 +231,8 @@ def _estimate(e: preview.Estimate) -> str:
     return f"{e.label} {figures.amount(size, unit)}"
 
 
-def _share(made: Draft, compared: str, grid: bool) -> None:
-    found = link.of_draft(made, compared, grid)
+def _share(found: Link | None) -> None:
+    """The link to the policy as the form holds it."""
     if found is None:
         st.write("This policy has options or assumptions of its own: share its scenario file.")
         return

@@ -192,15 +192,19 @@ def seal(policy: Text, baseline: Text) -> str:
     return f"{policy.scenario().hash()[:12]}-{baseline.scenario().hash()[:12]}"
 
 
-def of_draft(made: Draft, against: str, grid: bool) -> Link | None:
+def of_draft(
+    made: Draft, against: str, grid: bool, pair: tuple[Text, Text] | None = None
+) -> Link | None:
     """The link of a policy; none where only its file can hold it (options of its own).
 
     Args:
         made: the policy.
         against: shipped scenario that it is compared with.
         grid: whether it is run over the joint axes too.
+        pair: texts of policy and baseline, if they are made already.
     """
     base = draft.foundation(made)
+    policy, baseline = pair or (draft.policy_text(made), draft.baseline_text(made, against))
     shipped = made.start.name in scenario.shipped() and made.start.path != ""
     if not shipped and base is None:
         return None
@@ -215,7 +219,7 @@ def of_draft(made: Draft, against: str, grid: bool) -> Link | None:
         econsim=econsim.__version__, region=start.region, start=start.name, against=against,
         title=made.title, instruments=None if entries == own else tuple(entries),
         assumptions=moved, rows=s.rows, n=s.replicates, seed=s.seed, grid=grid,
-        made=seal(draft.policy_text(made), draft.baseline_text(made, against)),
+        made=seal(policy, baseline),
     )  # fmt: skip
 
 

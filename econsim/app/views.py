@@ -383,18 +383,20 @@ def _linked() -> Link | None:
     """What the address held when the page was opened; a bad one says why and holds nothing."""
     state = st.session_state
     if "linked" not in state:
-        state["linked"] = None
+        state["linked"], state["cautions"] = None, []
         try:
-            state["linked"] = link.read(st.query_params.to_dict())
+            found = link.read(st.query_params.to_dict())
+            if found is not None:
+                state["linked"], state["cautions"] = found, found.cautions()
         except LinkError as error:
             state["link_error"] = f"The link is not accepted: {error}. Nothing of it is used."
             session.write_address(None)
     if "link_error" in state:
         st.error(state["link_error"])
-    found: Link | None = state["linked"]
-    for caution in found.cautions() if found else ():
+    for caution in state["cautions"]:
         st.warning(caution)
-    return found
+    linked: Link | None = state["linked"]
+    return linked
 
 
 def main() -> None:

@@ -187,7 +187,9 @@ def make_environment():
         without_venv()
     say("installing requirements.lock, hash-checked (once, about a minute)")
     # Modules are compiled when first imported; compiling all of them now doubles the wait.
-    pip("--no-compile", "--require-hashes", "-r", str(REQUIREMENTS))
+    # The lock is the whole set, so nothing is left for pip to resolve (which, of a pinned package
+    # that another asks for with an extra, looks at newer versions than the pinned one and gives up).
+    pip("--no-compile", "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS))
 
 
 def install_project():

@@ -240,11 +240,11 @@ def test_findings_are_shipped_for_the_headline_pair_alone(
     document = brief.of_comparison(replace(evidence, findings=found))
     assert f"{drawn.title.rstrip('.')}." in document.texts()
     assert document.provenance["findings"] == {"reversal": drawn.digest()}
-    # One that nobody foresaw is shown as well, in the long form with its figure.
-    other = {"another": evidence.figures[1]}
+    # One that nobody foresaw is told as well; some are drawn.
+    other = {"another": evidence.figures[1], "tornado": evidence.figures[0]}
     document = brief.of_comparison(replace(evidence, figures=(), findings=other))
     assert f"{other['another'].title.rstrip('.')}." in document.texts()
-    assert document.figures() == [other["another"]]
+    assert document.figures() == [other["tornado"]]
 
 
 # --- The annex ----------------------------------------------------------------------------------

@@ -27,14 +27,16 @@ from econsim.scenario import Scenario
 
 #: Figures of studies about the pair, and what makes them.
 STUDIES = {
-    "sensitivity": ("which assumption moves the effect most", "sensitivity"),
+    "tornado": ("which assumption moves the effect most", "sensitivity"),
     "value_of_information": ("which number would be worth knowing", "sensitivity"),
     "decomposition": ("which mechanism carries the effect", "decompose"),
     "kinds_of_uncertainty": ("three kinds of uncertainty side by side", "run --ensemble"),
     "reversal": ("when the baseline does not win", "discover"),
 }
+#: Findings that the long form draws; the others it tells in a sentence.
+DRAWN = ("tornado", "decomposition", "gdp_bands")
 #: Figures that runs of two scenarios cannot give.
-OF_OTHERS = (*STUDIES, "scorecard", "policy_ranking", "joint_contour")
+OF_OTHERS = (*STUDIES, "sensitivity", "gdp_bands", "scorecard", "policy_ranking", "joint_contour")
 #: Assumptions that every reader of a headline should know.
 DECIDING = (
     headline.LAMBDA, headline.OPEN_SHARE, "benefit.ceiling", "benefit.saving",
@@ -327,7 +329,8 @@ def deciding(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
         Paragraph(axes(voice, evidence)),
     ]
     known = [n for n in STUDIES if n in evidence.findings]
-    present = [n for n in dict.fromkeys((*known, *evidence.findings)) if n != "reversal"]
+    told = dict.fromkeys((*known, *(evidence.findings if long else ())))
+    present = [n for n in told if n != "reversal"]
     items = [voice.say("{title}.", title=_found(evidence, n)) for n in present]
     if items:
         blocks.append(Bullets(tuple(items)))
@@ -335,7 +338,7 @@ def deciding(voice: Voice, evidence: Evidence, long: bool) -> list[Block]:
         table = numbers.axes_table(voice, evidence.points)
         blocks += [table] if table is not None else []
         blocks.append(_parameters(voice, evidence))
-        blocks += [Picture(evidence.findings[n]) for n in present]
+        blocks += [Picture(evidence.findings[n]) for n in DRAWN if n in evidence.findings]
     absent = [n for n in STUDIES if n not in evidence.findings]
     if absent:
         text = _not_run(voice, evidence, absent if long else [])

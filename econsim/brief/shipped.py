@@ -97,7 +97,8 @@ def _of_studies(stores: Path, region: str) -> dict[str, Figure]:
     importance, turning = (Store.open(stores / name) for name in STUDIES[region])
     arm = findings.last_arm(importance)
     gdp = importance.study.keep("gdp_gain")
-    made = {f.name: f for f in findings.importance(importance, gdp, arm).figures}
+    made = {"tornado": findings.tornado(importance, gdp, arm)}
+    _, made["value_of_information"] = findings.information(importance, gdp, arm)
     made["tornado_use"] = findings.tornado(importance, importance.study.keep("use:10-249"), arm)
     (made["reversal"],) = findings.reversal(turning, turning.study.keep("gni"), arm).figures
     return made
@@ -140,7 +141,7 @@ def _of_runs(region: str) -> dict[str, Figure]:
     others = {k: compare(r[1], r[0]) for k, r in sets.items()}
     readings = {names[v]: others.pop(f"variant:{v}") for v in names}
     drawn = {
-        "uncertainty": figures.kinds_of_uncertainty(lines, comparison, names),
+        "kinds_of_uncertainty": figures.kinds_of_uncertainty(lines, comparison, names),
         "gdp_bands": figures.gdp_bands(comparison, list(others.values()), readings),
     }
     card = {"sha256": chosen.digest, "members": MEMBERS}

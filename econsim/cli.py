@@ -937,7 +937,10 @@ def decompose(
     ] = "eu-restrictive",
     b: Annotated[str, typer.Argument(help="scenario it is compared with")] = "eu-diverse",
     outcome: Annotated[
-        str, typer.Option("--outcome", help="see 'econsim list --outcomes'")
+        str,
+        typer.Option(
+            "--outcome", help="see 'econsim list --outcomes'; of a size class: use:10-249"
+        ),
     ] = "gdp_gain",
     year: Annotated[int | None, typer.Option("--year")] = None,
     firms: Firms = None,
@@ -955,10 +958,11 @@ def decompose(
     rows = _rows(firms) or 4_000
     acted, reference = _load_all([a, b], months)
     first_seed, count = _seed(seed) or 0, replicates or 4
+    name, _, group = outcome.partition(":")
     with _progress("switching mechanisms") as report:
         found = decomposition.decompose(
-            reference, acted, outcome, year, rows=rows, replicates=count, seed=first_seed,
-            progress=report,
+            reference, acted, name, year, by="size_class" if group else None, group=group or "all",
+            rows=rows, replicates=count, seed=first_seed, progress=report,
         )  # fmt: skip
     seeds = [replicate_seed(first_seed, r) for r in range(count)]
     provenance = {

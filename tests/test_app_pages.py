@@ -102,7 +102,7 @@ def test_a_shipped_finding_is_shown_with_its_sentence(
     place = tmp_path / "US" / "findings"
     place.mkdir(parents=True)
     text = exhibits["winners_and_losers"].figure.json()
-    (place / "sensitivity.json").write_text(text, encoding="utf-8")
+    (place / "tornado.json").write_text(text, encoding="utf-8")
     (place / "value_of_information.json").write_text("{", encoding="utf-8")
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     page = opened(region="US", view="Understand")

@@ -16,6 +16,7 @@ from econsim import figures
 from econsim.app import draft, exhibits, session, shipped
 from econsim.app.exhibits import Exhibit
 from econsim.app.jobs import Answer
+from econsim.brief.shipped import STUDIES
 from econsim.experiments import headline
 from econsim.results import Comparison, ResultsError
 
@@ -60,9 +61,14 @@ QUESTIONS = (
         (
             Finding(
                 "decomposition",
-                "Each bar is what one mechanism contributes to the effect; the parts add up to the "
-                "whole.",
-                "econsim decompose {policy} {baseline} --outcome gdp",
+                "Each bar is what one mechanism contributes to the effect on GDP; the parts add up "
+                "to the whole.",
+                "econsim decompose {policy} {baseline} --outcome gdp_gain",
+            ),
+            Finding(
+                "decomposition_use",
+                "The same for the use of AI by firms with 10–249 persons.",
+                "econsim decompose {policy} {baseline} --outcome use:10-249",
             ),
         ),
         ("option_shares", "prices", "sovereignty"),
@@ -71,17 +77,21 @@ QUESTIONS = (
         "Which assumptions matter",
         (
             Finding(
-                "sensitivity",
-                "The five assumptions at the top move the headline most: each bar is how far it "
-                "moves when that assumption alone goes from one end of its range to the other.",
-                "econsim sweep headline-sensitivity\n"
-                "econsim sensitivity results/headline-sensitivity",
+                "tornado",
+                "The five assumptions at the top move the effect on GDP most: each bar goes from "
+                "where that assumption is low to where it is high, all others varying.",
+                "econsim sweep {importance}\neconsim answer results/{importance}",
+            ),
+            Finding(
+                "tornado_use",
+                "The same for the use of AI by firms with 10–249 persons.",
+                "econsim sweep {importance}\neconsim answer results/{importance}",
             ),
             Finding(
                 "value_of_information",
                 "By how much the band of the headline would narrow if one assumption were known.",
-                "econsim sweep headline-sensitivity\n"
-                "econsim sensitivity results/headline-sensitivity",
+                "econsim sweep {importance}\n"
+                "econsim sensitivity results/{importance} --outcome gdp_gain",
             ),
         ),
         ("headline_grid",),
@@ -90,10 +100,15 @@ QUESTIONS = (
         "How sure is it",
         (
             Finding(
-                "uncertainty",
+                "gdp_bands",
                 "Three kinds of uncertainty, never added up: luck of the replicates, parameters "
                 "that nobody knows, and choices of structure.",
-                "econsim run {baseline} {policy} --ensemble 50",
+                "econsim run {baseline} {policy} --ensemble 48",
+            ),
+            Finding(
+                "kinds_of_uncertainty",
+                "The same for each headline number in the last year.",
+                "econsim run {baseline} {policy} --ensemble 48",
             ),
         ),
         ("adoption_by_size", "gdp_effect"),
@@ -104,8 +119,7 @@ QUESTIONS = (
             Finding(
                 "reversal",
                 "Ranges of assumptions within which open and closed models together do not win.",
-                "econsim sweep where-it-reverses\n"
-                "econsim discover results/where-it-reverses --outcome gni --arm restrictive",
+                "econsim sweep {turning}\neconsim answer results/{turning}",
             ),
         ),
         ("joint_contour",),
@@ -137,7 +151,11 @@ def page(region: str) -> None:
             f"The study “{finding.name.replace('_', ' ')}” does not come with this copy of "
             "econsim. This makes it:"
         )
-        st.code(finding.command.format(policy=policy, baseline=baseline), language=None)
+        importance, turning = STUDIES[region]
+        command = finding.command.format(
+            policy=policy, baseline=baseline, importance=importance, turning=turning
+        )
+        st.code(command, language=None)
     if found is None:
         st.info("There are no results of the headline to draw from: apply a policy first.")
         return
@@ -155,7 +173,7 @@ def _first_five(figure: figures.Figure, finding: Finding) -> str:
     """The five assumptions at the top of a sensitivity, named."""
     first = figure.panels[0] if figure.panels else None
     rows = getattr(first, "rows", ()) or getattr(first, "bars", ())
-    if finding.name != "sensitivity" or not rows:
+    if finding.name != "tornado" or not rows:
         return ""
     return f"They are: {'; '.join(row.label for row in rows[:5])}."
 

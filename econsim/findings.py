@@ -238,7 +238,8 @@ def surface(store: Store, arm: str, allow_incomplete: bool = False) -> Finding:
             )  # fmt: skip
     if found is None:
         raise StoreError(f"'{study.name}' keeps no outcome that has a level in the baseline")
-    title = f"{_title(store, arm)}: change over both axes: {'; '.join(told)}"
+    head = f"{_title(store, arm)}: change over both axes: "
+    title = head + "; ".join(told[:2])  # the sentence has them all
     words = _words(
         store, found, title,
         f"Paired difference from “{_title(store, study.baseline)}” by lambda and by the share of "
@@ -253,7 +254,7 @@ def surface(store: Store, arm: str, allow_incomplete: bool = False) -> Finding:
         lines = "Lines: means over replicates; their 95 % intervals are in the table."
         told_too = replace(words, note=f"{words.note} {lines}")
         drawings.append(figures.surface_contour(rows, told_too))
-    return Finding(f"{found.caution()}{title}.", tuple(drawings))
+    return Finding(f"{found.caution()}{head}{'; '.join(told)}.", tuple(drawings))
 
 
 def _estimate(values: np.ndarray, unit: str) -> Estimate:
@@ -283,7 +284,7 @@ def arms(store: Store, kept: Kept, allow_incomplete: bool = False) -> Finding:
         low, high = (float(v) for v in (np.nanmin(by_point), np.nanmax(by_point)))
         reference = against.get(arm, study.baseline)
         label = f"{arm} against {reference}" if against else arm
-        text = gap.text()
+        text = figures.minus(gap.text())
         spread = f", {low:.2g} to {high:.2g} over points" if several else ""
         told.append(f"{label} {text}{spread}")
         rows.append(
@@ -448,7 +449,9 @@ def tornado(store: Store, kept: Kept, arm: str, allow_incomplete: bool = False) 
     title = f"{head}: no factor moves it clearly"
     if clear:
         first = clear[0]
-        low, high = (figures.minus(f"{v:.3g}") for v in (first.low, first.high))
+        # As many digits as tell the larger end to a hundredth.
+        digits = max(0, 1 - math.floor(math.log10(max(abs(first.low), abs(first.high), 1e-9))))
+        low, high = (figures.minus(f"{v:.{digits}f}") for v in (first.low, first.high))
         by = first.factor[:1].lower() + first.factor[1:]
         title = f"{head} moves most with {by}: {low} where it is low, {high} where high"
     known = effects[np.isfinite(effects)]

@@ -17,9 +17,10 @@ import pytest
 import typer
 
 import econsim
-from econsim import cli, policy, results
+from econsim import cli, data, policy, results
 from econsim import parameters as registry
 from econsim.experiments import study
+from econsim.figures.export import provenance_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -179,6 +180,18 @@ def test_generated_pages_are_complete(tmp_path: Path) -> None:
 
 
 # --- The site ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", study.shipped())
+def test_every_shipped_study_has_its_answer_from_scenarios_as_they_are(name: str) -> None:
+    """The page of answers speaks of today's scenario files, parameters and data."""
+    certificate = provenance_of(DOCS / "answers" / f"{name}.svg")
+    given = study.load(name)
+    assert certificate["name"] == name
+    assert certificate["scenario_hashes"] == {a: s.hash() for a, s in given.arms.items()}
+    assert certificate["data"] == data.digest()
+    assert (DOCS / "answers" / f"{name}.txt").read_text(encoding="utf-8").strip()
+    assert f"answers/{name}.svg" in (DOCS / "answers.md").read_text(encoding="utf-8")
 
 
 def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:

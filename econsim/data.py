@@ -743,9 +743,8 @@ def digest(folder: str | Path | None = None, leave_out: Sequence[str] = ()) -> s
     normalised first so that a checkout on another system gives the same hash.
     """
     total = hashlib.sha256()
-    for path, content in contents(folder):
-        if path.stem not in leave_out:
-            total.update(path.name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
+    for path, content in contents(folder, leave_out):
+        total.update(path.name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
     return total.hexdigest()
 
 
@@ -754,12 +753,18 @@ def digests(folder: str | Path | None = None) -> dict[str, str]:
     return {p.stem: hashlib.sha256(content).hexdigest()[:32] for p, content in contents(folder)}
 
 
-def contents(folder: str | Path | None = None) -> list[tuple[Path, bytes]]:
-    """The shipped tables in the order of their names, line ends normalised."""
+def contents(
+    folder: str | Path | None = None, leave_out: Sequence[str] = ()
+) -> list[tuple[Path, bytes]]:
+    """The shipped tables in the order of their names, line ends normalised.
+
+    ``leave_out`` names tables that are not read.
+    """
     base = _base_folder() if folder is None else Path(folder)
     return [
         (path, path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
         for path in sorted(base.glob("*.csv"), key=lambda item: item.name)
+        if path.stem not in leave_out
     ]
 
 

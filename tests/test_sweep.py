@@ -602,7 +602,9 @@ def test_a_study_whose_first_runs_all_fail_stops_early(
 def test_an_interrupted_sweep_leaves_a_valid_store(
     make: Callable[..., Study], tmp_path: Path
 ) -> None:
-    given = make(**FIVE_HUNDRED)
+    # Long enough that it is still under way when the signal comes.
+    longer = FIVE_HUNDRED["run"] | {"firms": 4000, "horizon": ["2021-01", "2035-12"]}
+    given = make(**FIVE_HUNDRED | {"run": longer})
     sweep = start("sweep", given.path, "--workers", "2", "--out", "store", cwd=tmp_path)
     _wait_for(lambda: _records(tmp_path / "store") >= 4 or sweep.poll() is not None)
     sweep.send_signal(signal.SIGINT)

@@ -34,7 +34,7 @@ STUDIES = {
     "reversal": ("when the baseline does not win", "discover"),
 }
 #: Findings that the long form draws; the others it tells in a sentence.
-DRAWN = ("tornado", "decomposition", "gdp_bands")
+DRAWN = ("tornado", "gdp_bands")
 #: Figures that runs of two scenarios cannot give.
 OF_OTHERS = (*STUDIES, "sensitivity", "gdp_bands", "scorecard", "policy_ranking", "joint_contour")
 #: Assumptions that every reader of a headline should know.

@@ -172,10 +172,11 @@ def page(region: str) -> None:
 def _first_five(figure: figures.Figure, finding: Finding) -> str:
     """The five assumptions at the top of a sensitivity, named."""
     first = figure.panels[0] if figure.panels else None
-    rows = getattr(first, "rows", ()) or getattr(first, "bars", ())
-    if finding.name != "tornado" or not rows:
+    drawn = getattr(first, "bars", None) or getattr(first, "rows", ())
+    if finding.name != "tornado" or not drawn:
         return ""
-    return f"They are: {'; '.join(row.label for row in rows[:5])}."
+    labels = list(dict.fromkeys(part.label for part in drawn))
+    return f"They are: {'; '.join(labels[:5])}."
 
 
 def _comparison(region: str) -> tuple[str, Comparison, Sequence[headline.GridPoint]] | None:

@@ -187,8 +187,8 @@ def make_environment():
         without_venv()
     say("installing requirements.lock, hash-checked (once, about a minute)")
     # Modules are compiled when first imported; compiling all of them now doubles the wait.
-    # The lock is the whole set, so nothing is left for pip to resolve (which, of a pinned package
-    # that another asks for with an extra, looks at newer versions than the pinned one and gives up).
+    # The lock is the whole set, so nothing is left for pip to resolve: where another package asks
+    # for a pinned one with an extra, it looks at newer versions than the pinned one and gives up.
     pip("--no-compile", "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS))
 
 

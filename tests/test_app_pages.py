@@ -134,6 +134,19 @@ def test_the_brief_is_that_of_the_command_line() -> None:
     assert briefing.BriefOrder(order, found.answer).name == "the brief on eu-restrictive"
 
 
+def test_the_first_view_tells_what_parameters_that_the_surveys_allow_would_change() -> None:
+    path = shipped.FOLDER / "EU27" / "findings" / "kinds_of_uncertainty.json"
+    data = figures.Figure.from_json(path.read_text(encoding="utf-8")).data
+    sets = data[(data["kind"] == "parameters") & (data["outcome"] == "GDP")].set_index("item")
+    told = next(m.value for m in opened().markdown if "parameter sets" in m.value)
+    assert f"Over {sets['n'].iloc[0]} parameter sets" in told
+    found = re.search(r"GDP, EUR billion per year: (\S+) to (\S+);", told)
+    assert found is not None
+    low, high = (float(v.replace("−", "-")) for v in found.groups())
+    assert low == pytest.approx(sets["mean"]["q10"], abs=0.01)
+    assert high == pytest.approx(sets["mean"]["q90"], abs=0.01)
+
+
 def test_the_first_view_offers_brief_and_reproduction() -> None:
     page = opened()
     assert any(b.label == "Make the brief (PDF)" for b in page.button)

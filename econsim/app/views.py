@@ -29,6 +29,7 @@ from econsim.app.draft import Settings
 from econsim.app.exhibits import STYLE, Exhibit, show, unbroken
 from econsim.app.jobs import Answer, Order
 from econsim.app.link import Link, LinkError
+from econsim.brief.shipped import of_pair
 from econsim.experiments import headline
 from econsim.experiments.simulation import replicate_seed
 from econsim.results import Comparison, Estimate, ResultsError
@@ -59,7 +60,7 @@ ASSUMPTIONS = (
 
 ASSUMED = """
 - **Not a forecast.** Two worlds that differ only in the policy are compared under the same
-  assumptions. Bands show Monte Carlo noise; what nobody knows about the parameters is not in them.
+  assumptions. Bands show Monte Carlo noise; what nobody knows about the parameters stands apart.
 - **λ and the open share** decide most of the answer and are not identified by data on use: near
   λ = 0 all users of a removed option move to another AI option, at λ = 1 they spread over all
   alternatives, no AI included. So every headline is shown over both.
@@ -85,6 +86,7 @@ class View:
     grid: Exhibit | None
     lines: list[headline.Line]
     year: int
+    sets: str
 
 
 def view_of(answer: Answer) -> View:
@@ -101,6 +103,7 @@ def view_of(answer: Answer) -> View:
         Exhibit(figures.headline_grid(points, year)) if points else None,
         headline.lines(comparison, year),
         year,
+        over_sets(comparison),
     )
 
 
@@ -162,6 +165,28 @@ def span(view: View) -> str:
     return (
         f"Over the two unknowns that use data cannot settle (λ {steps[0]:g} to {steps[-1]:g}, open "
         f"share {shares[0]:.0%} to {shares[-1]:.0%}): {'; '.join(parts)}."
+    )
+
+
+def over_sets(comparison: Comparison) -> str:
+    """How far the effects move over the ensemble's parameter sets, where that ships."""
+    try:
+        found = of_pair(comparison, shipped.FOLDER).get("kinds_of_uncertainty")
+    except ResultsError:
+        logger.exception("the shipped findings cannot be read")
+        return ""
+    if found is None:
+        return ""
+    (n,) = set(found.data.loc[found.data["kind"] == "parameters", "n"])
+    parts = [
+        f"{panel.heading}: {row.text}"
+        for panel in found.panels
+        for row in panel.rows
+        if row.label == "Parameters"
+    ]
+    return (
+        f"Over {n} parameter sets that the surveys allow (middle 80 %, apart from the intervals "
+        f"above): {'; '.join(parts)}."
     )
 
 
@@ -234,7 +259,7 @@ def show_comparison(view: View, order: Order | None, key: str) -> None:
     c = view.comparison
     st.markdown(f"## {unbroken(sentence(view))}")
     st.markdown(
-        f"Compared with {figures.titles(c)[1]}. {figures.run_size(c.a)}. {span(view)} "
+        f"Compared with {figures.titles(c)[1]}. {figures.run_size(c.a)}. {span(view)} {view.sets} "
         f"**{figures.CONDITIONAL}**"
     )
     left, right = st.columns(2, gap="large")

@@ -87,15 +87,20 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """The command line in a process of its own, in a session of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "econsim", *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    """The command line in a process of its own."""
+    # A test runner in the background ignores Ctrl-C, and what it starts would ignore it too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "econsim", *arguments],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # --- kill -9 ------------------------------------------------------------------------------------

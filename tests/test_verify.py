@@ -16,7 +16,7 @@ from conftest import BAN, build_scenario
 from test_findings import call
 
 import econsim
-from econsim import brief, data, scenario, verification
+from econsim import brief, data, figures, results, scenario, verification
 from econsim import parameters as registry
 from econsim.brief import archives
 from econsim.experiments.simulation import simulate
@@ -40,6 +40,8 @@ def written(pair: tuple[Scenario, Scenario], place: Path) -> Path:
     document = brief.of_comparison(evidence, long=False)
     brief.write([document], place, brief.FORMATS, evidence)
     evidence.figures[0].save(place, ("svg", "png", "json"))
+    again = results.load(results.save([baseline, other], place / "results"))
+    figures.gdp_effect(compare(again[1], again[0])).save(place, ("svg",))
     files = dict(brief.files([document], ("html", "csv")))
     small = replace(evidence, figures=())
     (place / "archive.zip").write_bytes(archives.crate([document], files, small))
@@ -72,7 +74,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["brief.pdf", "tables/headline.csv", "adoption_by_size.svg", "archive.zip"]
+    "name",
+    ["brief.pdf", "tables/headline.csv", "adoption_by_size.svg", "gdp_effect.svg", "archive.zip"],
 )
 def test_an_untouched_file_matches(
     name: str, shipped: Path, capsys: pytest.CaptureFixture[str]

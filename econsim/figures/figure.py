@@ -148,7 +148,8 @@ class Figure:
             "figure": self.name,
             **{key: getattr(self, key) for key in _WORDS},
             "made_by": self._made_by("json"),
-            "provenance": dict(self.provenance),
+            # In one order, whether the results come from a run or from a file.
+            "provenance": json.loads(json.dumps(dict(self.provenance), sort_keys=True)),
             "columns": self.columns,
         }
         parts = [f"{_compact(key)}: {_compact(value)}" for key, value in content.items()]

@@ -78,8 +78,13 @@ def test_the_workbook_opens_with_one_sheet_a_table_and_no_formula(
 # pyam calls pandas in ways that pandas is about to drop.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_pyam_loads_the_iamc_table(
-    comparison: Comparison, document: brief.Document, tmp_path: Path
+    comparison: Comparison,
+    document: brief.Document,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Its table of units is kept with paths into the environment that first read it.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pyam = pytest.importorskip("pyam")
     place = tmp_path / "iamc.xlsx"
     place.write_bytes(tables.iamc(comparison, document.provenance))

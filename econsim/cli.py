@@ -40,8 +40,6 @@ logger = logging.getLogger("econsim")
 
 WRONG_INPUT, SOME_FAILED, CHECK_FAILED, MACHINE, INTERRUPTED = 2, 3, 4, 5, 130
 
-#: The pairs that run when no scenario is named.
-HEADLINE_PAIRS = (("eu-diverse", "eu-restrictive"), ("us-diverse", "us-restrictive"))
 HEADLINE_YEAR = 2035
 #: Name of the parameter set of results that vary none.
 DEFAULT_SET = "default"
@@ -191,7 +189,9 @@ def run(
     Without names: the headline comparison, diverse against restrictive, for the EU and the US.
     With --ensemble: replicate noise, parameter uncertainty and structural choices side by side.
     """
-    pairs = [list(scenarios)] if scenarios else [list(p) for p in HEADLINE_PAIRS]
+    from econsim.experiments import headline
+
+    pairs = [list(scenarios)] if scenarios else [list(p) for p in headline.PAIRS.values()]
     rows, chosen_seed = _rows(firms), _seed(seed)
     groups = [_load_all(names, months) for names in pairs]
     places = [_place(out, group, len(groups)) for group in groups]
@@ -1824,11 +1824,10 @@ def _run_for_brief(
     from econsim.experiments.simulation import simulate
 
     if not names:
-        pairs = {"EU27": HEADLINE_PAIRS[0], "US": HEADLINE_PAIRS[1]}
-        if region not in pairs:
-            hint = registry.nearest(region, pairs)
+        if region not in headline.PAIRS:
+            hint = registry.nearest(region, headline.PAIRS)
             raise BriefError(f"--region '{region}' is neither EU27 nor US{hint}")
-        names = list(reversed(pairs[region]))
+        names = list(reversed(headline.PAIRS[region]))
     if len(names) != 2:
         raise BriefError(
             f"a brief compares two scenarios, A against the baseline B: {len(names)} given"

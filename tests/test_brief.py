@@ -230,7 +230,7 @@ def test_findings_are_shipped_for_the_headline_pair_alone(
     place.mkdir(parents=True)
     (place / "reversal.json").write_text(drawn.json(), encoding="utf-8")
     assert shipped.of_pair(evidence.comparison, tmp_path) == {}
-    names = shipped.PAIRS[region]
+    names = headline.PAIRS[region]
     a, b = (
         replace(r, scenario=n, manifest={**r.manifest, "scenario_hash": scenario.load(n).hash()})
         for r, n in ((evidence.comparison.a, names[1]), (evidence.comparison.b, names[0]))

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from econsim import scenario
+from econsim.experiments.headline import PAIRS
 from econsim.policy import INSTRUMENTS, Adjustment, Dated
 from econsim.scenario import Scenario
 
@@ -23,10 +24,7 @@ INGREDIENTS = ("common",)
 #: What policies are compared with unless the user says otherwise.
 BASELINES = {"EU27": "eu-diverse", "US": "us-diverse"}
 #: The pair of the first view, the baseline first.
-HEADLINE_PAIRS = {
-    "EU27": ("eu-diverse", "eu-restrictive"),
-    "US": ("us-diverse", "us-restrictive"),
-}
+HEADLINE_PAIRS = PAIRS
 
 
 @dataclass(frozen=True)

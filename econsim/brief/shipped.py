@@ -15,6 +15,7 @@ from typing import Any
 
 from econsim import figures, findings, scenario
 from econsim.experiments import decomposition, ensemble
+from econsim.experiments.headline import PAIRS
 from econsim.experiments.simulation import manifest, replicate_seed, simulate, simulate_many
 from econsim.experiments.store import Store
 from econsim.figures import Figure
@@ -22,8 +23,6 @@ from econsim.results import Comparison, compare
 
 logger = logging.getLogger(__name__)
 
-#: Pairs that findings are shipped for: region -> baseline, scenario.
-PAIRS = {"EU27": ("eu-diverse", "eu-restrictive"), "US": ("us-diverse", "us-restrictive")}
 #: Studies that explain a region's headline: of its sensitivity, and of when it reverses.
 STUDIES = {
     "EU27": ("headline-sensitivity", "where-it-reverses"),

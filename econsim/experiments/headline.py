@@ -13,6 +13,8 @@ from econsim.experiments.simulation import Progress, simulate_many
 from econsim.results import DEFAULT_SET, Comparison, Estimate, Results, compare, estimate
 from econsim.scenario import Scenario
 
+#: The pair of each region's headline, the baseline first.
+PAIRS = {"EU27": ("eu-diverse", "eu-restrictive"), "US": ("us-diverse", "us-restrictive")}
 LAMBDA = "choice.lambda"
 OPEN_SHARE = "choice.open_share"
 #: Grid of the joint axes: low, default and high of each prior.
